@@ -37,7 +37,8 @@ pub trait Store: Send + Sync {
     async fn claim_due(&self, claim: &Claim) -> Result<Vec<Claimed>>;
     /// Prolongs leases; says which are still held under the token.
     async fn renew(&self, renewal: &Renewal) -> Result<Vec<i64>>;
-    /// Ends leases: writes what their owner makes of the entries. `Fenced` without the current token.
+    /// Ends leases: writes what their owner makes of the entries. `Fenced` without the current token; `Done` again, and
+    /// nothing changed, for what was settled under this token before.
     async fn settle_leased(&self, token: crate::domain::entry::Token, settlements: &[Settlement]) -> Result<Vec<Marked>>;
 
     /// How long until the earliest entry of these scopes falls due; zero when one is, `None` when nothing waits.

@@ -1,8 +1,11 @@
 //! Which entries an operator means, and how a long list is read in pages.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::entry::{Entry, State};
+use super::time::Timestamp;
 use super::{Error, ErrorCode, Result};
 
 /// Matches an entry when every field that is set does; an empty filter matches all of the namespace.
@@ -23,6 +26,8 @@ pub struct Filter {
     pub reason: Option<super::entry::Reason>,
     /// Whose newest failure is older than this, epoch milliseconds.
     pub failed_before: Option<i64>,
+    /// Dead or held for at least so many milliseconds, by the database's clock.
+    pub settled_for: Option<u64>,
 }
 
 impl Filter {
@@ -32,9 +37,9 @@ impl Filter {
         self.ids.as_ref().map(|ids| ids.iter().filter_map(|id| id.parse().ok()).collect())
     }
 
-    /// Whether an entry matches.
+    /// Whether an entry matches at this moment.
     #[must_use]
-    pub fn matches(&self, entry: &Entry) -> bool {
+    pub fn matches(&self, entry: &Entry, now: Timestamp) -> bool {
         fn is<T: PartialEq>(wanted: Option<&T>, found: &T) -> bool {
             wanted.is_none_or(|wanted| wanted == found)
         }
@@ -45,6 +50,7 @@ impl Filter {
             && is(self.state.as_ref(), &entry.state)
             && is(self.reason.as_ref(), &entry.reason)
             && self.failed_before.is_none_or(|before| entry.last_failed_at.0 < before)
+            && self.settled_for.is_none_or(|settled| entry.scope().is_none() && now.since(entry.due_at) >= Duration::from_millis(settled))
     }
 }
 

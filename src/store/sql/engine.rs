@@ -1,0 +1,35 @@
+//! Connections: what a database file has to provide.
+
+use async_trait::async_trait;
+
+use super::value::{Cells, Kind, Value};
+use crate::domain::Result;
+use crate::ports::StoreFacts;
+
+/// A pool of connections.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// A connection for reading and writing.
+    async fn session(&self) -> Result<Box<dyn Session>>;
+    /// A connection that only reads; the same as `session` except where there is one writer.
+    async fn reader(&self) -> Result<Box<dyn Session>> {
+        self.session().await
+    }
+    /// What the server says of itself: version, limits, risks. Refuses a server that is too old.
+    async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts>;
+    /// Closes all connections.
+    async fn close(&self);
+}
+
+/// One connection.
+#[async_trait]
+pub trait Session: Send {
+    /// Runs a statement that returns rows.
+    async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>>;
+    /// Runs a statement; says how many rows it matched.
+    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64>;
+    /// Runs a statement without values as plain text, outside the statement cache.
+    async fn plain(&mut self, sql: &str) -> Result<()>;
+    /// Gives the connection up instead of back: what it is in the middle of is unknown.
+    fn discard(&mut self);
+}

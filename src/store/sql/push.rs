@@ -1,0 +1,165 @@
+//! What users report: failures and successes, by identity.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::dialect::placeholders;
+use super::engine::Session;
+use super::rows::{self, ENTRY, ENTRY_KINDS, WRITTEN, WRITTEN_COUNT, digest};
+use super::store::{Texts, end};
+use super::value::{Cells, Kind, Value};
+use crate::domain::Result;
+use crate::domain::entry::{Entry, Identity};
+use crate::domain::fold::{Written, fold};
+use crate::domain::time::Timestamp;
+use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
+
+/// The most rows of one statement: bounds both the number of values (databases have a limit) and how many different
+/// texts there are to prepare.
+const ROWS: usize = 128;
+
+pub async fn push(session: &mut dyn Session, texts: &Texts, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
+    session.plain(texts.dialect.begin).await?;
+    let result = push_in(session, texts, failures).await;
+    end(session, result).await
+}
+
+async fn push_in(session: &mut dyn Session, texts: &Texts, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
+    let (existing, now) = lock(session, texts, failures.iter().map(|failure| &failure.identity)).await?;
+    let folded = fold(existing, now, failures);
+    let mut ids = HashMap::new();
+    for chunk in folded.inserts.chunks(ROWS) {
+        insert(session, texts, chunk, &mut ids).await?;
+    }
+    for chunk in folded.updates.chunks(ROWS) {
+        overwrite(session, texts, chunk).await?;
+    }
+    Ok(folded.answers(&ids))
+}
+
+/// Locks the entries of these identities, in one order for everybody, and reads the clock.
+async fn lock<'a>(
+    session: &mut dyn Session,
+    texts: &Texts,
+    identities: impl Iterator<Item = &'a Identity>,
+) -> Result<(Vec<Entry>, Timestamp)> {
+    let digests: BTreeSet<Vec<u8>> = identities.map(digest).collect();
+    let digests: Vec<Vec<u8>> = digests.into_iter().collect();
+    let kinds: Vec<Kind> = [Kind::Int, Kind::Int].into_iter().chain(ENTRY_KINDS).collect();
+    let (mut entries, mut now) = (Vec::new(), Timestamp::default());
+    for chunk in digests.chunks(ROWS) {
+        let template = texts.dialect.lock.replace("{columns}", ENTRY).replace("{identities}", &placeholders(chunk.len()));
+        let values = chunk.iter().map(|digest| digest.as_slice().into()).collect();
+        for mut cells in session.rows(&texts.of(&template), values, &kinds).await? {
+            now = now.max(Timestamp(cells.int()?));
+            if cells.maybe_int()?.is_some() {
+                entries.push(rows::entry(&mut cells)?);
+            }
+        }
+    }
+    Ok((entries, now))
+}
+
+async fn insert(session: &mut dyn Session, texts: &Texts, new: &[Written], ids: &mut HashMap<Identity, i64>) -> Result<()> {
+    let tuple = format!("({})", placeholders(WRITTEN_COUNT));
+    let template = format!("INSERT INTO {{entry}} ({WRITTEN}) VALUES {}{}", vec![tuple; new.len()].join(", "), texts.dialect.returning);
+    let mut values = Vec::with_capacity(new.len() * WRITTEN_COUNT);
+    for written in new {
+        values.extend(rows::values(written)?);
+    }
+    let kinds = [Kind::Int, Kind::Bytes];
+    let numbers: Vec<Cells> = if texts.dialect.returning.is_empty() {
+        session.run(&texts.of(&template), values).await?;
+        let template = format!("SELECT id, identity FROM {{entry}} WHERE identity IN ({})", placeholders(new.len()));
+        let digests = new.iter().map(|written| digest(&written.entry.identity).as_slice().into()).collect();
+        session.rows(&texts.of(&template), digests, &kinds).await?
+    } else {
+        session.rows(&texts.of(&template), values, &kinds).await?
+    };
+    let mut by_digest = HashMap::with_capacity(numbers.len());
+    for mut cells in numbers {
+        let id = cells.int()?;
+        by_digest.insert(cells.bytes()?, id);
+    }
+    for Written { entry, .. } in new {
+        if let Some(id) = by_digest.get(&digest(&entry.identity)) {
+            ids.insert(entry.identity.clone(), *id);
+        }
+    }
+    Ok(())
+}
+
+/// Columns that no failure changes.
+const FIXED: [&str; 6] = ["namespace", "grp", "topic", "data_id", "life", "identity"];
+
+async fn overwrite(session: &mut dyn Session, texts: &Texts, changed: &[Written]) -> Result<()> {
+    let tuple = format!("({})", placeholders(WRITTEN_COUNT + 1));
+    let assignments: Vec<String> = WRITTEN
+        .split(", ")
+        .filter(|column| !FIXED.contains(column))
+        .map(|column| format!("{column} = {}", (texts.dialect.new_value)(column)))
+        .collect();
+    let template = format!(
+        "INSERT INTO {{entry}} (id, {WRITTEN}) VALUES {} {} {}",
+        vec![tuple; changed.len()].join(", "),
+        texts.dialect.on_same_id,
+        assignments.join(", ")
+    );
+    let mut values = Vec::with_capacity(changed.len() * (WRITTEN_COUNT + 1));
+    for written in changed {
+        values.push(written.entry.id.into());
+        values.extend(rows::values(written)?);
+    }
+    session.run(&texts.of(&template), values).await?;
+    Ok(())
+}
+
+pub async fn resolve(session: &mut dyn Session, texts: &Texts, successes: &[Success]) -> Result<Vec<Resolved>> {
+    session.plain(texts.dialect.begin).await?;
+    let result = resolve_in(session, texts, successes).await;
+    end(session, result).await
+}
+
+async fn resolve_in(session: &mut dyn Session, texts: &Texts, successes: &[Success]) -> Result<Vec<Resolved>> {
+    let (existing, _) = lock(session, texts, successes.iter().map(|success| &success.identity)).await?;
+    let mut entries: HashMap<Identity, Entry> = existing.into_iter().map(|entry| (entry.identity.clone(), entry)).collect();
+    let mut gone = Vec::new();
+    let mut answers = Vec::with_capacity(successes.len());
+    for success in successes {
+        answers.push(match entries.get(&success.identity) {
+            None => Resolved::Unknown,
+            Some(entry) if !success.deletes(entry) => Resolved::NewerFailure,
+            Some(entry) => {
+                gone.push(entry.id);
+                entries.remove(&success.identity);
+                Resolved::Deleted
+            }
+        });
+    }
+    gone.sort_unstable();
+    for chunk in gone.chunks(ROWS) {
+        let template = format!("DELETE FROM {{entry}} WHERE id IN ({})", placeholders(chunk.len()));
+        session.run(&texts.of(&template), chunk.iter().map(|id| (*id).into()).collect()).await?;
+    }
+    Ok(answers)
+}
+
+pub async fn unlocked(session: &mut dyn Session, texts: &Texts, identities: &[Identity]) -> Result<Vec<bool>> {
+    let digests: Vec<Vec<u8>> = identities.iter().map(digest).collect();
+    if texts.dialect.skip_locked.is_empty() {
+        return Ok(vec![true; identities.len()]);
+    }
+    let mut locked: HashSet<Vec<u8>> = HashSet::new();
+    for chunk in digests.chunks(ROWS) {
+        let template = format!("SELECT identity FROM {{entry}} WHERE identity IN ({})", placeholders(chunk.len()));
+        let values: Vec<Value> = chunk.iter().map(|digest| digest.as_slice().into()).collect();
+        for mut cells in session.rows(&texts.of(&template), values.clone(), &[Kind::Bytes]).await? {
+            locked.insert(cells.bytes()?);
+        }
+        // Outside a transaction the locks of this statement end with it.
+        let free = session.rows(&texts.of(&format!("{template}{}", texts.dialect.skip_locked)), values, &[Kind::Bytes]).await?;
+        for mut cells in free {
+            locked.remove(&cells.bytes()?);
+        }
+    }
+    Ok(digests.iter().map(|digest| !locked.contains(digest)).collect())
+}

@@ -1,0 +1,157 @@
+//! Entries as rows: the columns in their one order, and the way there and back.
+
+use sha2::{Digest, Sha256};
+
+use super::value::{Cells, Kind, Value};
+use crate::domain::entry::{Delivered, Entry, Identity, Life, Reason, RecentFailures, Redelivery, State};
+use crate::domain::fold::Written;
+use crate::domain::headers::Headers;
+use crate::domain::message::{Failure, Message, Origin};
+use crate::domain::time::Timestamp;
+use crate::domain::{Error, Result};
+use crate::ports::Stored;
+
+/// Columns of an entry without its payload.
+pub const ENTRY: &str = "id, namespace, grp, topic, data_id, life, state, reason, due_at, is_alone, generation, \
+     failed_generation, retry_count, policy, redelivery, recent, copy_partition, copy_offset, acked_at, is_counting, \
+     first_failed_at, last_failed_at";
+
+/// The kinds of [`ENTRY`].
+pub const ENTRY_KINDS: [Kind; 22] = {
+    use Kind::{Bytes, Int, Text};
+    [
+        Int, Text, Text, Text, Text, Bytes, Text, Text, Int, Int, Int, Int, Int, Text, Text, Bytes, Int, Int, Int, Int, Int, Int,
+    ]
+};
+
+/// Columns of the payload, but for the error, which only operators read.
+pub const MESSAGE: &str = "msg_key, msg_value, headers, origin_partition, origin_offset, origin_timestamp";
+
+/// The kinds of [`MESSAGE`].
+pub const MESSAGE_KINDS: [Kind; 6] = [Kind::Bytes, Kind::Bytes, Kind::Bytes, Kind::Int, Kind::Int, Kind::Int];
+
+/// Columns that are written with a failure, in the order of [`values`]. A write always ends the lease.
+pub const WRITTEN: &str = "namespace, grp, topic, data_id, life, state, reason, due_at, is_alone, generation, failed_generation, \
+     retry_count, policy, redelivery, recent, copy_partition, copy_offset, acked_at, is_counting, first_failed_at, \
+     last_failed_at, msg_key, msg_value, headers, origin_partition, origin_offset, origin_timestamp, error, size, identity, \
+     scope, lease_token, lease_company";
+
+/// How many columns [`WRITTEN`] names.
+pub const WRITTEN_COUNT: usize = 33;
+
+/// The unique key of an entry: its identity, every part preceded by its length, so that no two identities make the same
+/// bytes; hashed, so that the index stays small however long the names are.
+#[must_use]
+pub fn digest(identity: &Identity) -> Vec<u8> {
+    let mut hash = Sha256::new();
+    for part in [&identity.namespace, &identity.group, &identity.topic, &identity.data_id] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hash.finalize().to_vec()
+}
+
+/// The values of [`WRITTEN`].
+pub fn values(written: &Written) -> Result<Vec<Value>> {
+    let Written { entry, message, error } = written;
+    let policy = serde_json::to_string(&entry.policy).map_err(|error| Error::internal("a policy has no JSON text").caused_by(error))?;
+    let error = error.as_ref().map(serde_json::to_vec).transpose();
+    let error = error.map_err(|error| Error::internal("an error has no JSON text").caused_by(error))?;
+    let delivered = entry.delivered;
+    Ok(vec![
+        entry.identity.namespace.as_str().into(),
+        entry.identity.group.as_str().into(),
+        entry.identity.topic.as_str().into(),
+        entry.identity.data_id.as_str().into(),
+        entry.life.0.as_slice().into(),
+        entry.state.as_str().into(),
+        entry.reason.as_str().into(),
+        entry.due_at.0.into(),
+        entry.is_alone.into(),
+        entry.generation.into(),
+        entry.failed_generation.into(),
+        i64::from(entry.retry_count).into(),
+        policy.as_str().into(),
+        entry.redelivery.as_str().into(),
+        entry.recent.encode().as_slice().into(),
+        Value::Int(delivered.map(|copy| copy.partition.into())),
+        Value::Int(delivered.map(|copy| copy.offset)),
+        Value::Int(delivered.map(|copy| copy.acked_at.0)),
+        delivered.is_some_and(|copy| copy.is_counting).into(),
+        entry.first_failed_at.0.into(),
+        entry.last_failed_at.0.into(),
+        Value::Bytes(message.key.clone()),
+        Value::Bytes(message.value.clone()),
+        message.headers.encode().as_slice().into(),
+        Value::Int(message.origin.partition.map(i64::from)),
+        Value::Int(message.origin.offset),
+        Value::Int(message.origin.timestamp),
+        Value::Bytes(error),
+        i64::try_from(message.size()).unwrap_or(i64::MAX).into(),
+        digest(&entry.identity).as_slice().into(),
+        Value::Bytes(entry.scope().map(|scope| scope.as_bytes().to_vec())),
+        Value::Bytes(None),
+        false.into(),
+    ])
+}
+
+/// Reads [`ENTRY`].
+pub fn entry(cells: &mut Cells) -> Result<Entry> {
+    let id = cells.int()?;
+    let identity = Identity { namespace: cells.text()?, group: cells.text()?, topic: cells.text()?, data_id: cells.text()? };
+    let life = Life(cells.bytes()?.try_into().map_err(|_| unreadable("life"))?);
+    let state = State::parse(&cells.text()?).ok_or_else(|| unreadable("state"))?;
+    let reason = Reason::parse(&cells.text()?).ok_or_else(|| unreadable("reason"))?;
+    let due_at = Timestamp(cells.int()?);
+    let is_alone = cells.int()? != 0;
+    let (generation, failed_generation) = (cells.int()?, cells.int()?);
+    let retry_count = u32::try_from(cells.int()?).map_err(|_| unreadable("retry_count"))?;
+    let policy = serde_json::from_str(&cells.text()?).map_err(|error| unreadable("policy").caused_by(error))?;
+    let redelivery = Redelivery::parse(&cells.text()?).ok_or_else(|| unreadable("redelivery"))?;
+    let recent = RecentFailures::decode(&cells.bytes()?);
+    let (partition, offset, acked_at) = (cells.maybe_int()?, cells.maybe_int()?, cells.maybe_int()?);
+    let is_counting = cells.int()? != 0;
+    let delivered = match (partition.and_then(|partition| i32::try_from(partition).ok()), offset, acked_at) {
+        (Some(partition), Some(offset), Some(at)) => Some(Delivered { partition, offset, acked_at: Timestamp(at), is_counting }),
+        _ => None,
+    };
+    let (first_failed_at, last_failed_at) = (Timestamp(cells.int()?), Timestamp(cells.int()?));
+    Ok(Entry {
+        id,
+        identity,
+        life,
+        state,
+        reason,
+        due_at,
+        is_alone,
+        generation,
+        failed_generation,
+        retry_count,
+        policy,
+        redelivery,
+        recent,
+        delivered,
+        first_failed_at,
+        last_failed_at,
+    })
+}
+
+/// Reads [`MESSAGE`].
+pub fn message(cells: &mut Cells) -> Result<Message> {
+    let (key, value) = (cells.maybe_bytes()?, cells.maybe_bytes()?);
+    let headers = Headers::decode(&cells.bytes()?).ok_or_else(|| unreadable("headers"))?;
+    let partition = cells.maybe_int()?.and_then(|partition| i32::try_from(partition).ok());
+    let origin = Origin { partition, offset: cells.maybe_int()?, timestamp: cells.maybe_int()? };
+    Ok(Message { key, value, headers, origin })
+}
+
+/// Reads [`ENTRY`], [`MESSAGE`] and the error.
+pub fn stored(cells: &mut Cells) -> Result<Stored> {
+    let (entry, message) = (entry(cells)?, message(cells)?);
+    let error = cells.maybe_bytes()?.map(|json| serde_json::from_slice::<Failure>(&json)).transpose();
+    Ok(Stored { entry, message, error: error.map_err(|error| unreadable("error").caused_by(error))? })
+}
+
+fn unreadable(column: &str) -> Error {
+    Error::internal(format!("the store holds a row whose {column} this version cannot read"))
+}

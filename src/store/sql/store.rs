@@ -1,0 +1,179 @@
+//! The [`Store`] over any [`Engine`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+
+use super::dialect::{Dialect, Names};
+use super::engine::{Engine, Session};
+use super::{claim, migrate, operate, push};
+use crate::domain::entry::{Identity, Scope, Token};
+use crate::domain::error::Outcome;
+use crate::domain::filter::{Filter, Page};
+use crate::domain::options::Schema;
+use crate::domain::verbs::{Claim, Claimed, Marked, NewFailure, Operation, Pushed, Renewal, Resolved, Settlement, Success};
+use crate::domain::{Error, ErrorCode, Result};
+use crate::ports::{Store, StoreFacts, Stored, Tally};
+
+/// What every SQL store is opened with.
+#[derive(Debug, Clone)]
+pub struct SqlSettings {
+    /// In front of every table name; checked.
+    pub prefix: String,
+    /// Whether tables are made.
+    pub schema: Schema,
+    /// The longest a verb may take; then its connection is closed, because what it was in the middle of is unknown.
+    pub limit: Duration,
+    /// The longest a migration may take.
+    pub migration_limit: Duration,
+}
+
+/// A store in a SQL database.
+pub struct SqlStore {
+    engine: Box<dyn Engine>,
+    texts: Texts,
+    settings: SqlSettings,
+}
+
+/// A dialect with the table names of this store.
+pub struct Texts {
+    pub dialect: Dialect,
+    pub names: Names,
+}
+
+impl Texts {
+    /// A statement with table names, and values as this database wants them.
+    pub fn of(&self, template: &str) -> Arc<str> {
+        self.dialect.text(&self.names, template)
+    }
+}
+
+/// Runs a verb on a connection within the limit. Never drops a statement half-way and gives the connection back: where
+/// the limit passes, the connection is closed.
+macro_rules! within {
+    ($self:ident, $session:ident, $verb:expr) => {{
+        let mut connection = $self.engine.$session().await?;
+        let $session: &mut dyn Session = connection.as_mut();
+        match timeout($self.settings.limit, $verb).await {
+            Ok(result) => result,
+            Err(_) => {
+                connection.discard();
+                Err(overdue($self.settings.limit))
+            }
+        }
+    }};
+}
+
+fn overdue(limit: Duration) -> Error {
+    let message = format!("the database did not answer within {} ms", limit.as_millis());
+    Error::new(ErrorCode::Store, message).with_outcome(Outcome::Unknown)
+}
+
+impl SqlStore {
+    /// A store over connections of this dialect.
+    pub fn new(engine: Box<dyn Engine>, dialect: Dialect, settings: SqlSettings) -> Self {
+        let names = dialect.names(&settings.prefix);
+        Self { engine, texts: Texts { dialect, names }, settings }
+    }
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn migrate(&self) -> Result<StoreFacts> {
+        let mut connection = self.engine.session().await?;
+        let session = connection.as_mut();
+        let work = async {
+            let facts = self.engine.facts(session).await?;
+            migrate::migrate(session, &self.texts, self.settings.schema).await?;
+            Ok(facts)
+        };
+        let Ok(result) = timeout(self.settings.migration_limit, work).await else {
+            connection.discard();
+            return Err(overdue(self.settings.migration_limit));
+        };
+        result
+    }
+
+    async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
+        within!(self, session, push::push(session, &self.texts, failures))
+    }
+
+    async fn resolve(&self, successes: &[Success]) -> Result<Vec<Resolved>> {
+        within!(self, session, push::resolve(session, &self.texts, successes))
+    }
+
+    async fn unlocked(&self, identities: &[Identity]) -> Result<Vec<bool>> {
+        within!(self, session, push::unlocked(session, &self.texts, identities))
+    }
+
+    async fn claim_due(&self, claim: &Claim) -> Result<Vec<Claimed>> {
+        within!(self, session, claim::claim_due(session, &self.texts, claim))
+    }
+
+    async fn renew(&self, renewal: &Renewal) -> Result<Vec<i64>> {
+        within!(self, session, claim::renew(session, &self.texts, renewal))
+    }
+
+    async fn settle_leased(&self, token: Token, settlements: &[Settlement]) -> Result<Vec<Marked>> {
+        within!(self, session, claim::settle_leased(session, &self.texts, token, settlements))
+    }
+
+    async fn next_due(&self, namespace: &str, scopes: &[Scope]) -> Result<Option<Duration>> {
+        within!(self, reader, claim::next_due(reader, &self.texts, namespace, scopes))
+    }
+
+    async fn get(&self, namespace: &str, id: i64) -> Result<Option<Stored>> {
+        within!(self, reader, operate::get(reader, &self.texts, namespace, id))
+    }
+
+    async fn list(&self, namespace: &str, filter: &Filter, page: Page) -> Result<Vec<Stored>> {
+        within!(self, reader, operate::list(reader, &self.texts, namespace, filter, page))
+    }
+
+    async fn count(&self, namespace: &str, filter: &Filter) -> Result<u64> {
+        within!(self, reader, operate::count(reader, &self.texts, namespace, filter))
+    }
+
+    async fn operate(&self, namespace: &str, operation: Operation, filter: &Filter, limit: u32) -> Result<u64> {
+        within!(self, session, operate::operate(session, &self.texts, namespace, operation, filter, limit))
+    }
+
+    async fn tally(&self, namespace: &str) -> Result<Tally> {
+        within!(self, reader, operate::tally(reader, &self.texts, namespace))
+    }
+
+    async fn set_paused(&self, namespace: &str, topic: &str, paused: bool) -> Result<()> {
+        within!(self, session, operate::set_paused(session, &self.texts, namespace, topic, paused))
+    }
+
+    async fn paused(&self, namespace: &str) -> Result<Vec<String>> {
+        within!(self, reader, operate::paused(reader, &self.texts, namespace))
+    }
+
+    async fn close(&self) {
+        self.engine.close().await;
+    }
+}
+
+/// Ends a transaction by what its work came to: COMMIT, whose own failure leaves the outcome unknown, or ROLLBACK.
+pub async fn end<T>(session: &mut dyn Session, result: Result<T>) -> Result<T> {
+    match result {
+        Ok(value) => match session.plain("COMMIT").await {
+            Ok(()) => Ok(value),
+            Err(error) => {
+                session.discard();
+                // A conflict at COMMIT is a definite answer: nothing was committed.
+                let is_definite = error.conflict != crate::domain::error::Conflict::None;
+                Err(if is_definite { error } else { error.with_outcome(Outcome::Unknown) })
+            }
+        },
+        Err(error) => {
+            if session.plain("ROLLBACK").await.is_err() {
+                session.discard();
+            }
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! SQLite: the embedded default. One writer, WAL, and `synchronous = FULL`, without which a power cut loses commits that
+//! were acknowledged.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
+use sqlx::{AssertSqlSafe, Executor, Row, Sqlite, SqlitePool};
+
+use crate::domain::Result;
+use crate::domain::options::DbOptions;
+use crate::ports::StoreFacts;
+
+use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx};
+
+/// How SQLite says it.
+pub const DIALECT: Dialect = Dialect {
+    name: "SQLite",
+    quote: '"',
+    numbered: false,
+    begin: "BEGIN IMMEDIATE",
+    now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    lock: "SELECT {now}, id, {columns} FROM (SELECT 1) AS one LEFT JOIN {entry} ON identity IN ({identities})",
+    skip_locked: "",
+    returning: " RETURNING id, identity",
+    on_same_id: "ON CONFLICT (id) DO UPDATE SET",
+    new_value: |column| format!("excluded.{column}"),
+    claim: ClaimTexts::Two {
+        select: "SELECT {now}, lease_company, size, {columns} FROM {entry} INDEXED BY {prefix}entry_claim \
+                 WHERE namespace = ? AND scope = ? AND due_at <= MIN({now}, ?) AND (state = 'scheduled' OR ?) \
+                 ORDER BY due_at, id LIMIT ?",
+        update: "UPDATE {entry} SET generation = generation + v.step, state = 'leased', due_at = ?2, lease_token = ?3, lease_company = ?4 \
+                 FROM (SELECT value ->> 'id' AS id, value ->> 'step' AS step FROM json_each(?1)) AS v \
+                 WHERE {entry}.id = v.id AND scope = ?5 AND due_at <= ?6",
+    },
+    settle: "UPDATE {entry} SET state = v.st, reason = v.re, due_at = {now} + v.du, retry_count = v.rc, failed_generation = v.fg, \
+             is_alone = v.al, scope = CAST(v.sc AS BLOB), copy_partition = v.cp, copy_offset = v.co, \
+             acked_at = CASE WHEN v.co IS NOT NULL THEN COALESCE(v.ak, {now}) END, is_counting = v.ct \
+             FROM (SELECT value ->> 'id' AS id, value ->> 'st' AS st, value ->> 're' AS re, value ->> 'du' AS du, value ->> 'rc' AS rc, \
+             value ->> 'fg' AS fg, value ->> 'al' AS al, value ->> 'sc' AS sc, value ->> 'cp' AS cp, value ->> 'co' AS co, \
+             value ->> 'ak' AS ak, value ->> 'ct' AS ct FROM json_each(?)) AS v \
+             WHERE {entry}.id = v.id AND lease_token = ? AND state = 'leased'",
+    renew: "UPDATE {entry} SET due_at = {now} + ?2 FROM (SELECT value ->> 'id' AS id FROM json_each(?1)) AS v \
+            WHERE {entry}.id = v.id AND lease_token = ?3 AND state = 'leased'",
+    migrations: &[Migration { version: 1, sql: include_str!("../../migrations/sqlite/0001_create_entry.sql") }],
+    migration_lock: "",
+    migration_unlock: "",
+};
+
+/// How long a statement waits for another process's write. Readers never wait.
+const BUSY: Duration = Duration::from_secs(5);
+
+struct SqliteEngine {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+/// Opens a file; creates it when missing.
+#[must_use]
+pub fn engine(options: &DbOptions, acquire: Duration) -> Box<dyn Engine> {
+    let connect = SqliteConnectOptions::new()
+        .filename(options.database())
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY)
+        .statement_cache_capacity(200);
+    let pool = |connections: u32| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(acquire).test_before_acquire(false);
+    Box::new(SqliteEngine {
+        writer: pool(1).connect_lazy_with(connect.clone()),
+        readers: pool(options.pool_size.clamp(1, 4)).connect_lazy_with(connect),
+    })
+}
+
+#[async_trait]
+impl Engine for SqliteEngine {
+    async fn session(&self) -> Result<Box<dyn Session>> {
+        Ok(Box::new(SqliteSession { connection: self.writer.acquire().await.map_err(refused)? }))
+    }
+
+    async fn reader(&self) -> Result<Box<dyn Session>> {
+        Ok(Box::new(SqliteSession { connection: self.readers.acquire().await.map_err(refused)? }))
+    }
+
+    async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {
+        let rows = session.rows("SELECT sqlite_version()", vec![], &[Kind::Text]).await?;
+        let version = rows.into_iter().next().map(|mut cells| cells.text()).transpose()?.unwrap_or_default();
+        // SQLite's own limit of a value is 1 000 000 000 bytes; ours is below it.
+        Ok(StoreFacts { max_payload: None, risks: vec![], version: format!("SQLite {version}") })
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+    }
+}
+
+struct SqliteSession {
+    connection: PoolConnection<Sqlite>,
+}
+
+fn bind<'q>(sql: &str, values: Vec<Value>) -> sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments> {
+    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql.to_owned())), |query, value| match value {
+        Value::Int(value) => query.bind(value),
+        Value::Bytes(value) => query.bind(value),
+        Value::Text(value) | Value::Json(value) => query.bind(value),
+    })
+}
+
+fn cells(row: &SqliteRow, kinds: &[Kind]) -> Result<Cells, sqlx::Error> {
+    let cell = |(index, kind): (usize, &Kind)| {
+        Ok(match kind {
+            Kind::Int => Value::Int(row.try_get(index)?),
+            Kind::Bytes => Value::Bytes(row.try_get(index)?),
+            Kind::Text => Value::Text(row.try_get::<Option<String>, _>(index)?.unwrap_or_default()),
+        })
+    };
+    kinds.iter().enumerate().map(cell).collect::<Result<_, _>>().map(Cells::new)
+}
+
+#[async_trait]
+impl Session for SqliteSession {
+    async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
+        let rows = bind(sql, values).fetch_all(&mut *self.connection).await.map_err(refused)?;
+        rows.iter().map(|row| cells(row, kinds).map_err(refused)).collect()
+    }
+
+    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
+        Ok(bind(sql, values).execute(&mut *self.connection).await.map_err(refused)?.rows_affected())
+    }
+
+    async fn plain(&mut self, sql: &str) -> Result<()> {
+        self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map_err(refused)?;
+        Ok(())
+    }
+
+    fn discard(&mut self) {
+        self.connection.close_on_drop();
+    }
+}
+
+fn refused(error: sqlx::Error) -> crate::domain::Error {
+    from_sqlx(error, |error| {
+        // The primary code is in the low byte: 5 busy, 6 locked, 8 read-only, 10 I/O, 13 full, 14 cannot open.
+        let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or(0);
+        match code & 0xff {
+            5 | 6 => Known::Again,
+            8 | 10 | 11 | 13 | 14 | 26 => Known::Unavailable,
+            18 => Known::TooLarge,
+            _ => Known::Other,
+        }
+    })
+}
