@@ -107,6 +107,8 @@ pub enum Conflict {
     Again,
     /// A row is locked by a stranger for longer than the lock time-out.
     Locked,
+    /// The database that the options name does not exist.
+    NoDatabase,
 }
 
 /// An error with a stable code.

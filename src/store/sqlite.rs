@@ -23,7 +23,6 @@ pub const DIALECT: Dialect = Dialect {
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     lock: "SELECT {now}, id, {columns} FROM (SELECT 1) AS one LEFT JOIN {entry} ON identity IN ({identities})",
     skip_locked: "",
-    returning: " RETURNING id, identity",
     on_same_id: "ON CONFLICT (id) DO UPDATE SET",
     new_value: |column| format!("excluded.{column}"),
     claim: ClaimTexts::Two {

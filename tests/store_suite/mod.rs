@@ -5,6 +5,8 @@ pub mod claims;
 pub mod fixture;
 pub mod operations;
 pub mod reports;
+#[cfg(feature = "sql")]
+pub mod server;
 
 /// Runs every case of the suite against the store that `$open` opens: an async function to a [`fixture::Bench`].
 #[macro_export]

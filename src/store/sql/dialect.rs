@@ -29,8 +29,6 @@ pub struct Dialect {
     pub lock: &'static str,
     /// At the end of a SELECT: locks its rows and skips those that others hold. Empty where there is one writer.
     pub skip_locked: &'static str,
-    /// At the end of an INSERT: returns id and identity. Empty where that is impossible.
-    pub returning: &'static str,
     /// Between `VALUES …` and the assignments, when a row with this id is to be overwritten.
     pub on_same_id: &'static str,
     /// The new value of a column in such an assignment.

@@ -17,6 +17,14 @@ pub trait Engine: Send + Sync {
     }
     /// What the server says of itself: version, limits, risks. Refuses a server that is too old.
     async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts>;
+    /// At the end of an INSERT: returns id and identity. Empty where the server cannot.
+    fn returning(&self) -> &'static str {
+        " RETURNING id, identity"
+    }
+    /// Creates the database that the options name; called when the server says that it does not exist.
+    async fn create_database(&self) -> Result<()> {
+        Ok(())
+    }
     /// Closes all connections.
     async fn close(&self);
 }

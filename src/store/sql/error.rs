@@ -12,6 +12,8 @@ pub enum Known {
     Locked,
     /// The login was refused.
     Auth,
+    /// The database does not exist.
+    NoDatabase,
     /// A right is missing.
     Privilege,
     /// The server is going down, full, read-only, or out of connections.
@@ -29,12 +31,13 @@ pub fn from_sqlx(error: sqlx::Error, known: impl FnOnce(&dyn sqlx::error::Databa
         Some(Known::Again) => (ErrorCode::Store, "the transaction lost against another one", Conflict::Again),
         Some(Known::Locked) => (ErrorCode::Store, "a row is locked by another transaction", Conflict::Locked),
         Some(Known::Auth) => (ErrorCode::StoreAuth, "the database refused the login; check db.username and db.password", Conflict::None),
+        Some(Known::NoDatabase) => (ErrorCode::Store, "the database does not exist; create it, or let schema: 'auto' do so", Conflict::NoDatabase),
         Some(Known::Privilege) => (ErrorCode::StorePrivilege, "the database user lacks a right", Conflict::None),
         Some(Known::TooLarge) => (ErrorCode::TooLarge, "the database takes no message of this size", Conflict::None),
         Some(Known::Unavailable) => (ErrorCode::Store, "the database is not able to work now", Conflict::None),
         Some(Known::Other) => (ErrorCode::Internal, "the database refused a statement", Conflict::None),
         None => match &error {
-            sqlx::Error::PoolTimedOut => (ErrorCode::Store, "no database connection became free in time", Conflict::None),
+            sqlx::Error::PoolTimedOut => (ErrorCode::Store, "no database connection in time: the server does not answer, or all connections are busy", Conflict::None),
             sqlx::Error::PoolClosed => (ErrorCode::Closed, "the store is closed", Conflict::None),
             sqlx::Error::Configuration(_) => (ErrorCode::Config, "the database settings cannot work", Conflict::None),
             sqlx::Error::Tls(_) => (ErrorCode::Store, "no TLS connection to the database; see db.tls", Conflict::None),

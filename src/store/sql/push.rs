@@ -17,18 +17,18 @@ use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
 /// texts there are to prepare.
 const ROWS: usize = 128;
 
-pub async fn push(session: &mut dyn Session, texts: &Texts, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
+pub async fn push(session: &mut dyn Session, texts: &Texts, returning: &str, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
     session.plain(texts.dialect.begin).await?;
-    let result = push_in(session, texts, failures).await;
+    let result = push_in(session, texts, returning, failures).await;
     end(session, result).await
 }
 
-async fn push_in(session: &mut dyn Session, texts: &Texts, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
+async fn push_in(session: &mut dyn Session, texts: &Texts, returning: &str, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
     let (existing, now) = lock(session, texts, failures.iter().map(|failure| &failure.identity)).await?;
     let folded = fold(existing, now, failures);
     let mut ids = HashMap::new();
     for chunk in folded.inserts.chunks(ROWS) {
-        insert(session, texts, chunk, &mut ids).await?;
+        insert(session, texts, returning, chunk, &mut ids).await?;
     }
     for chunk in folded.updates.chunks(ROWS) {
         overwrite(session, texts, chunk).await?;
@@ -59,15 +59,21 @@ async fn lock<'a>(
     Ok((entries, now))
 }
 
-async fn insert(session: &mut dyn Session, texts: &Texts, new: &[Written], ids: &mut HashMap<Identity, i64>) -> Result<()> {
+async fn insert(
+    session: &mut dyn Session,
+    texts: &Texts,
+    returning: &str,
+    new: &[Written],
+    ids: &mut HashMap<Identity, i64>,
+) -> Result<()> {
     let tuple = format!("({})", placeholders(WRITTEN_COUNT));
-    let template = format!("INSERT INTO {{entry}} ({WRITTEN}) VALUES {}{}", vec![tuple; new.len()].join(", "), texts.dialect.returning);
+    let template = format!("INSERT INTO {{entry}} ({WRITTEN}) VALUES {}{returning}", vec![tuple; new.len()].join(", "));
     let mut values = Vec::with_capacity(new.len() * WRITTEN_COUNT);
     for written in new {
         values.extend(rows::values(written)?);
     }
     let kinds = [Kind::Int, Kind::Bytes];
-    let numbers: Vec<Cells> = if texts.dialect.returning.is_empty() {
+    let numbers: Vec<Cells> = if returning.is_empty() {
         session.run(&texts.of(&template), values).await?;
         let template = format!("SELECT id, identity FROM {{entry}} WHERE identity IN ({})", placeholders(new.len()));
         let digests = new.iter().map(|written| digest(&written.entry.identity).as_slice().into()).collect();

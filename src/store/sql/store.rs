@@ -10,7 +10,7 @@ use super::dialect::{Dialect, Names};
 use super::engine::{Engine, Session};
 use super::{claim, migrate, operate, push};
 use crate::domain::entry::{Identity, Scope, Token};
-use crate::domain::error::Outcome;
+use crate::domain::error::{Conflict, Outcome};
 use crate::domain::filter::{Filter, Page};
 use crate::domain::options::Schema;
 use crate::domain::verbs::{Claim, Claimed, Marked, NewFailure, Operation, Pushed, Renewal, Resolved, Settlement, Success};
@@ -82,7 +82,13 @@ impl SqlStore {
 #[async_trait]
 impl Store for SqlStore {
     async fn migrate(&self) -> Result<StoreFacts> {
-        let mut connection = self.engine.session().await?;
+        let mut connection = match self.engine.session().await {
+            Err(error) if error.conflict == Conflict::NoDatabase && self.settings.schema == Schema::Auto => {
+                self.engine.create_database().await?;
+                self.engine.session().await?
+            }
+            other => other?,
+        };
         let session = connection.as_mut();
         let work = async {
             let facts = self.engine.facts(session).await?;
@@ -97,7 +103,7 @@ impl Store for SqlStore {
     }
 
     async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
-        within!(self, session, push::push(session, &self.texts, failures))
+        within!(self, session, push::push(session, &self.texts, self.engine.returning(), failures))
     }
 
     async fn resolve(&self, successes: &[Success]) -> Result<Vec<Resolved>> {
@@ -165,7 +171,7 @@ pub async fn end<T>(session: &mut dyn Session, result: Result<T>) -> Result<T> {
             Err(error) => {
                 session.discard();
                 // A conflict at COMMIT is a definite answer: nothing was committed.
-                let is_definite = error.conflict != crate::domain::error::Conflict::None;
+                let is_definite = error.conflict != Conflict::None;
                 Err(if is_definite { error } else { error.with_outcome(Outcome::Unknown) })
             }
         },

@@ -1,0 +1,242 @@
+//! MySQL 8 and MariaDB: READ COMMITTED and the claim index forced, without which claims lock what they only look at.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlRow, MySqlSslMode};
+use sqlx::pool::PoolConnection;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, MySql, MySqlPool, Row};
+
+use crate::domain::options::{DbOptions, Tls};
+use crate::domain::{Error, ErrorCode, Result};
+use crate::ports::StoreFacts;
+
+use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx};
+
+/// How MySQL and MariaDB say it. Times of claims use `NOW`, which is a constant of the statement and so leaves the index
+/// range usable; all else uses `SYSDATE`, which is not stale after a wait for a lock.
+pub const DIALECT: Dialect = Dialect {
+    name: "MySQL",
+    quote: '`',
+    numbered: false,
+    begin: "BEGIN",
+    now: "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)",
+    lock: "SELECT {now}, id, {columns} FROM (SELECT 1) AS one LEFT JOIN {entry} ON identity IN ({identities}) FOR UPDATE",
+    skip_locked: " FOR UPDATE SKIP LOCKED",
+    on_same_id: "ON DUPLICATE KEY UPDATE",
+    new_value: |column| format!("VALUES({column})"),
+    claim: ClaimTexts::Two {
+        select: "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED), lease_company, size, {columns} FROM {entry} FORCE INDEX (claim) \
+                 WHERE namespace = ? AND scope = ? AND due_at <= LEAST(CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED), ?) \
+                 AND (state = 'scheduled' OR ?) ORDER BY due_at, id LIMIT ? FOR UPDATE SKIP LOCKED",
+        update: "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$.id', step BIGINT PATH '$.step')) AS v \
+                 STRAIGHT_JOIN {entry} AS e ON e.id = v.id \
+                 SET e.generation = e.generation + v.step, e.state = 'leased', e.due_at = ?, e.lease_token = ?, e.lease_company = ? \
+                 WHERE e.scope = ? AND e.due_at <= ?",
+    },
+    settle: "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$.id', st VARCHAR(16) PATH '$.st', re VARCHAR(32) PATH '$.re', \
+             du BIGINT PATH '$.du', rc BIGINT PATH '$.rc', fg BIGINT PATH '$.fg', al BIGINT PATH '$.al', sc VARCHAR(32) PATH '$.sc', \
+             cp BIGINT PATH '$.cp', co BIGINT PATH '$.co', ak BIGINT PATH '$.ak', ct BIGINT PATH '$.ct')) AS v \
+             STRAIGHT_JOIN {entry} AS e ON e.id = v.id \
+             SET e.state = v.st, e.reason = v.re, e.due_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + v.du, e.retry_count = v.rc, \
+             e.failed_generation = v.fg, e.is_alone = v.al, e.scope = v.sc, e.copy_partition = v.cp, e.copy_offset = v.co, \
+             e.acked_at = IF(v.co IS NULL, NULL, COALESCE(v.ak, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED))), e.is_counting = v.ct \
+             WHERE e.lease_token = ? AND e.state = 'leased'",
+    renew: "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$.id')) AS v STRAIGHT_JOIN {entry} AS e ON e.id = v.id \
+            SET e.due_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + ? WHERE e.lease_token = ? AND e.state = 'leased'",
+    migrations: &[Migration { version: 1, sql: include_str!("../../migrations/mysql/0001_create_entry.sql") }],
+    migration_lock: "SELECT GET_LOCK(CONCAT(DATABASE(), '.{prefix}migration'), 60)",
+    migration_unlock: "DO RELEASE_LOCK(CONCAT(DATABASE(), '.{prefix}migration'))",
+};
+
+struct MySqlEngine {
+    pool: MySqlPool,
+    connect: MySqlConnectOptions,
+    database: String,
+    returns: AtomicBool,
+}
+
+/// Opens a pool; connects lazily.
+///
+/// # Errors
+/// `KER_CONFIG` is left to validation; what is wrong with certificates shows at the first connection.
+pub fn engine(options: &DbOptions, acquire: Duration) -> Result<(Box<dyn Engine>, Dialect)> {
+    let mut connect = MySqlConnectOptions::new()
+        .host(options.host.as_deref().unwrap_or("localhost"))
+        .port(options.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(3306))
+        .username(options.username.as_deref().unwrap_or("root"))
+        .ssl_mode(ssl_mode(options))
+        .charset("utf8mb4")
+        .statement_cache_capacity(200)
+        .disable_statement_logging();
+    if let Some(password) = &options.password {
+        connect = connect.password(password);
+    }
+    if let Some(socket) = &options.socket_path {
+        connect = connect.socket(socket);
+    }
+    if let Some(Tls::Settings(tls)) = &options.tls {
+        if let Some(ca) = &tls.ca {
+            connect = connect.ssl_ca_from_pem(ca.clone().into_bytes());
+        }
+        if let (Some(cert), Some(key)) = (&tls.cert, &tls.key) {
+            connect = connect.ssl_client_cert_from_pem(cert.as_bytes()).ssl_client_key_from_pem(key.as_bytes());
+        }
+    }
+    let pool = MySqlPoolOptions::new()
+        .max_connections(options.pool_size)
+        .acquire_timeout(acquire)
+        .idle_timeout(Duration::from_secs(600))
+        .max_lifetime(Duration::from_secs(1800))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
+                connection.execute("SET SESSION innodb_lock_wait_timeout = 1").await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(connect.clone().database(options.database()));
+    let engine = MySqlEngine { pool, connect, database: options.database().to_owned(), returns: AtomicBool::new(false) };
+    Ok((Box::new(engine), DIALECT))
+}
+
+/// Verified unless the host is this machine or TLS was turned off in so many words: the driver's own default falls back
+/// to plain text in silence.
+fn ssl_mode(options: &DbOptions) -> MySqlSslMode {
+    match &options.tls {
+        None if options.is_loopback() => MySqlSslMode::Preferred,
+        None | Some(Tls::Switch(true)) => MySqlSslMode::VerifyIdentity,
+        Some(Tls::Switch(false)) => MySqlSslMode::Disabled,
+        Some(Tls::Settings(tls)) if tls.reject_unauthorized == Some(false) => MySqlSslMode::Required,
+        Some(Tls::Settings(_)) => MySqlSslMode::VerifyIdentity,
+    }
+}
+
+#[async_trait]
+impl Engine for MySqlEngine {
+    async fn session(&self) -> Result<Box<dyn Session>> {
+        Ok(Box::new(MySqlSession { connection: self.pool.acquire().await.map_err(refused)? }))
+    }
+
+    async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {
+        let sql = "SELECT VERSION(), @@innodb_flush_log_at_trx_commit, @@max_allowed_packet";
+        let mut row = session.rows(sql, vec![], &[Kind::Text, Kind::Int, Kind::Int]).await?;
+        let row = row.first_mut().ok_or_else(|| Error::internal("the server told no version"))?;
+        let (version, flush, packet) = (row.text()?, row.int()?, row.int()?);
+        let is_mariadb = version.to_ascii_lowercase().contains("mariadb");
+        let (found, needed, name) = if is_mariadb { (numbers(&version), [10, 6, 0], "MariaDB") } else { (numbers(&version), [8, 0, 1], "MySQL") };
+        if found < needed {
+            let needed = format!("{}.{}.{}", needed[0], needed[1], needed[2]);
+            let message = format!("{name} {version} is too old: {needed} or newer is needed (SKIP LOCKED)");
+            return Err(Error::new(ErrorCode::StoreVersion, message).with_details(json!({ "found": version, "needed": needed })));
+        }
+        self.returns.store(is_mariadb, Ordering::Relaxed);
+        let risk = (flush != 1).then(|| ("innodb_flush_log_at_trx_commit".to_owned(), flush.to_string()));
+        // Room for the other columns of the row, the error with its stack among them.
+        let max_payload = u64::try_from(packet).unwrap_or(0).saturating_sub(128 * 1024);
+        Ok(StoreFacts { max_payload: Some(max_payload), risks: risk.into_iter().collect(), version: format!("{name} {version}") })
+    }
+
+    fn returning(&self) -> &'static str {
+        if self.returns.load(Ordering::Relaxed) { " RETURNING id, identity" } else { "" }
+    }
+
+    async fn create_database(&self) -> Result<()> {
+        let mut connection = self.connect.connect().await.map_err(refused)?;
+        // The name has passed its check: letters, digits, `_` and `-`.
+        let sql = format!("CREATE DATABASE IF NOT EXISTS `{}` CHARACTER SET utf8mb4", self.database);
+        let created = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.clone()))).await;
+        let closed = connection.close().await;
+        created.map_err(|error| privilege_hint(refused(error), &sql))?;
+        closed.map_err(refused)
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Names the statement that an administrator has to run.
+fn privilege_hint(error: Error, sql: &str) -> Error {
+    if error.code != ErrorCode::StorePrivilege {
+        return error;
+    }
+    Error { message: format!("the database does not exist, and the user may not create it; run: {sql}"), ..error }
+}
+
+/// The first three numbers of a version.
+fn numbers(version: &str) -> [u32; 3] {
+    // MariaDB behind a proxy or replica says 5.5.5-10.11.6-MariaDB.
+    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let mut parts = version.split(|c: char| !c.is_ascii_digit()).map(|part| part.parse().unwrap_or(0));
+    [(); 3].map(|()| parts.next().unwrap_or(0))
+}
+
+struct MySqlSession {
+    connection: PoolConnection<MySql>,
+}
+
+fn bind(sql: &str, values: Vec<Value>) -> sqlx::query::Query<'_, MySql, sqlx::mysql::MySqlArguments> {
+    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql.to_owned())), |query, value| match value {
+        Value::Int(value) => query.bind(value),
+        Value::Bytes(value) => query.bind(value),
+        // Bytes, so that no character set and no collation takes part in a comparison.
+        Value::Text(value) => query.bind(value.into_bytes()),
+        Value::Json(value) => query.bind(value),
+    })
+}
+
+fn cells(row: &MySqlRow, kinds: &[Kind]) -> Result<Cells, sqlx::Error> {
+    let cell = |(index, kind): (usize, &Kind)| {
+        Ok(match kind {
+            Kind::Int => Value::Int(row.try_get_unchecked(index)?),
+            Kind::Bytes => Value::Bytes(row.try_get_unchecked(index)?),
+            Kind::Text => {
+                let bytes: Option<Vec<u8>> = row.try_get_unchecked(index)?;
+                Value::Text(String::from_utf8(bytes.unwrap_or_default()).map_err(|error| sqlx::Error::Decode(error.into()))?)
+            }
+        })
+    };
+    kinds.iter().enumerate().map(cell).collect::<Result<_, _>>().map(Cells::new)
+}
+
+#[async_trait]
+impl Session for MySqlSession {
+    async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
+        let rows = bind(sql, values).fetch_all(&mut *self.connection).await.map_err(refused)?;
+        rows.iter().map(|row| cells(row, kinds).map_err(refused)).collect()
+    }
+
+    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
+        Ok(bind(sql, values).execute(&mut *self.connection).await.map_err(refused)?.rows_affected())
+    }
+
+    async fn plain(&mut self, sql: &str) -> Result<()> {
+        self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map_err(refused)?;
+        Ok(())
+    }
+
+    fn discard(&mut self) {
+        self.connection.close_on_drop();
+    }
+}
+
+fn refused(error: sqlx::Error) -> Error {
+    from_sqlx(error, |error| {
+        let number = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map_or(0, sqlx::mysql::MySqlDatabaseError::number);
+        match number {
+            // Deadlock, changed record (innodb_snapshot_isolation), duplicate key of a racing insert, Galera's own.
+            1213 | 1020 | 1062 | 1047 => Known::Again,
+            1205 | 3572 => Known::Locked,
+            1045 | 1698 | 1251 | 2059 => Known::Auth,
+            1049 => Known::NoDatabase,
+            1044 | 1142 | 1143 | 1227 | 1370 => Known::Privilege,
+            // Too many connections, shutdown, read-only, full, killed.
+            1040 | 1203 | 1226 | 1053 | 1290 | 1792 | 1836 | 1114 | 1021 | 1317 | 1927 | 1969 | 3024 => Known::Unavailable,
+            1153 | 1301 => Known::TooLarge,
+            _ => Known::Other,
+        }
+    })
+}

@@ -1,0 +1,224 @@
+//! PostgreSQL 13 and newer.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgPool, Postgres, Row};
+
+use crate::domain::options::{DbOptions, Tls};
+use crate::domain::{Error, ErrorCode, Result};
+use crate::ports::StoreFacts;
+
+use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx};
+
+/// How PostgreSQL says it. The condition of a claim uses `statement_timestamp()`, which the index range can use.
+pub const DIALECT: Dialect = Dialect {
+    name: "PostgreSQL",
+    quote: '"',
+    numbered: true,
+    begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
+    now: "FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint",
+    lock: "WITH locked AS (SELECT {columns} FROM {entry} WHERE identity IN ({identities}) ORDER BY identity FOR UPDATE) \
+           SELECT {now}, id, {columns} FROM (SELECT 1) AS one LEFT JOIN locked ON TRUE",
+    skip_locked: " FOR UPDATE SKIP LOCKED",
+    on_same_id: "ON CONFLICT (id) DO UPDATE SET",
+    new_value: |column| format!("EXCLUDED.{column}"),
+    claim: ClaimTexts::One(
+        "WITH due AS (SELECT id, state, due_at, lease_company, size FROM {entry} WHERE namespace = ? AND scope = ? \
+         AND due_at <= LEAST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp()) * 1000)::bigint, ?::bigint) \
+         AND (state = 'scheduled' OR ?::bigint = 1) ORDER BY due_at, id LIMIT ? FOR UPDATE SKIP LOCKED), \
+         fit AS (SELECT due.*, SUM(size) OVER (ORDER BY due_at, id) - size AS before FROM due) \
+         UPDATE {entry} AS e SET generation = e.generation + CASE WHEN e.state = 'scheduled' THEN 1 ELSE 0 END, state = 'leased', \
+         due_at = {now} + ?::bigint, lease_token = ?, \
+         lease_company = CASE WHEN ?::bigint = 1 OR (SELECT COUNT(*) FROM fit WHERE before < ?::bigint) > 1 THEN 1 ELSE 0 END \
+         FROM fit WHERE e.id = fit.id AND fit.before < ?::bigint AND e.due_at = fit.due_at AND e.scope IS NOT NULL \
+         RETURNING {now}, fit.state, fit.due_at, fit.lease_company, {columns}",
+    ),
+    settle: "UPDATE {entry} AS e SET state = v.st, reason = v.re, due_at = {now} + v.du, retry_count = v.rc, failed_generation = v.fg, \
+             is_alone = v.al, scope = convert_to(v.sc, 'UTF8'), copy_partition = v.cp, copy_offset = v.co, \
+             acked_at = CASE WHEN v.co IS NOT NULL THEN COALESCE(v.ak, {now}) END, is_counting = v.ct \
+             FROM json_to_recordset(?::json) AS v (id bigint, st text, re text, du bigint, rc bigint, fg bigint, al bigint, sc text, \
+             cp bigint, co bigint, ak bigint, ct bigint) WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
+    renew: "UPDATE {entry} AS e SET due_at = {now} + v.lease FROM (SELECT id, r.lease FROM json_to_recordset(?::json) AS j (id bigint), \
+            (SELECT ?::bigint AS lease) AS r) AS v WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
+    migrations: &[Migration { version: 1, sql: include_str!("../../migrations/postgres/0001_create_entry.sql") }],
+    // Ends with the transaction, so it also works behind a pooler that shares connections.
+    migration_lock: "SELECT 1::bigint FROM (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.{prefix}migration'))) AS held",
+    migration_unlock: "",
+};
+
+struct PgEngine {
+    pool: PgPool,
+    connect: PgConnectOptions,
+    database: String,
+}
+
+/// Opens a pool; connects lazily.
+///
+/// # Errors
+/// None today; what is wrong with certificates shows at the first connection.
+pub fn engine(options: &DbOptions, acquire: Duration) -> Result<Box<dyn Engine>> {
+    let mut connect = PgConnectOptions::new_without_pgpass()
+        .host(options.host.as_deref().unwrap_or("localhost"))
+        .port(options.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(5432))
+        .username(options.username.as_deref().unwrap_or("postgres"))
+        .ssl_mode(ssl_mode(options))
+        .application_name("kafka-error-retry")
+        .statement_cache_capacity(200)
+        .disable_statement_logging();
+    if let Some(password) = &options.password {
+        connect = connect.password(password);
+    }
+    if let Some(socket) = &options.socket_path {
+        connect = connect.socket(socket);
+    }
+    if let Some(Tls::Settings(tls)) = &options.tls {
+        if let Some(ca) = &tls.ca {
+            connect = connect.ssl_root_cert_from_pem(ca.clone().into_bytes());
+        }
+        if let (Some(cert), Some(key)) = (&tls.cert, &tls.key) {
+            connect = connect.ssl_client_cert_from_pem(cert.as_bytes()).ssl_client_key_from_pem(key.as_bytes());
+        }
+    }
+    let pool = PgPoolOptions::new()
+        .max_connections(options.pool_size)
+        .acquire_timeout(acquire)
+        .idle_timeout(Duration::from_secs(600))
+        .max_lifetime(Duration::from_secs(1800))
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // A promise of ours, whatever the server's default; and a stranger's lock must not hold up the others.
+                connection.execute("SET synchronous_commit = on").await?;
+                connection.execute("SET lock_timeout = '1s'").await?;
+                connection.execute("SET idle_in_transaction_session_timeout = '60s'").await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(connect.clone().database(options.database()));
+    Ok(Box::new(PgEngine { pool, connect, database: options.database().to_owned() }))
+}
+
+/// Verified unless the host is this machine or TLS was turned off in so many words: the driver's own default falls back
+/// to plain text in silence.
+fn ssl_mode(options: &DbOptions) -> PgSslMode {
+    match &options.tls {
+        None if options.is_loopback() => PgSslMode::Prefer,
+        None | Some(Tls::Switch(true)) => PgSslMode::VerifyFull,
+        Some(Tls::Switch(false)) => PgSslMode::Disable,
+        Some(Tls::Settings(tls)) if tls.reject_unauthorized == Some(false) => PgSslMode::Require,
+        Some(Tls::Settings(_)) => PgSslMode::VerifyFull,
+    }
+}
+
+#[async_trait]
+impl Engine for PgEngine {
+    async fn session(&self) -> Result<Box<dyn Session>> {
+        Ok(Box::new(PgSession { connection: self.pool.acquire().await.map_err(refused)? }))
+    }
+
+    async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {
+        let sql = "SELECT current_setting('server_version'), current_setting('server_version_num')::bigint, current_setting('fsync'), \
+                   current_setting('full_page_writes')";
+        let mut rows = session.rows(sql, vec![], &[Kind::Text, Kind::Int, Kind::Text, Kind::Text]).await?;
+        let row = rows.first_mut().ok_or_else(|| Error::internal("the server told no version"))?;
+        let (version, number, fsync, pages) = (row.text()?, row.int()?, row.text()?, row.text()?);
+        if number < 130_000 {
+            let message = format!("PostgreSQL {version} is too old: 13 or newer is needed");
+            return Err(Error::new(ErrorCode::StoreVersion, message).with_details(json!({ "found": version, "needed": "13" })));
+        }
+        let settings = [("fsync", fsync), ("full_page_writes", pages)];
+        let risks = settings.into_iter().filter(|(_, value)| value != "on").map(|(name, value)| (name.to_owned(), value)).collect();
+        Ok(StoreFacts { max_payload: None, risks, version: format!("PostgreSQL {version}") })
+    }
+
+    async fn create_database(&self) -> Result<()> {
+        let mut connection = self.connect.clone().database("postgres").connect().await.map_err(refused)?;
+        // The name has passed its check: letters, digits, `_` and `-`.
+        let sql = format!("CREATE DATABASE \"{}\"", self.database);
+        let created = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.clone()))).await;
+        let closed = connection.close().await;
+        match created {
+            Ok(_) => closed.map_err(refused),
+            Err(error) => match error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref() {
+                // Another process was faster.
+                Some("42P04" | "23505") => Ok(()),
+                Some("42501") => {
+                    let message = format!("the database does not exist, and the user may not create it; run: {sql}");
+                    Err(Error { message, ..refused(error) })
+                }
+                _ => Err(refused(error)),
+            },
+        }
+    }
+
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+struct PgSession {
+    connection: PoolConnection<Postgres>,
+}
+
+fn bind(sql: &str, values: Vec<Value>) -> sqlx::query::Query<'_, Postgres, sqlx::postgres::PgArguments> {
+    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql.to_owned())), |query, value| match value {
+        Value::Int(value) => query.bind(value),
+        Value::Bytes(value) => query.bind(value),
+        Value::Text(value) | Value::Json(value) => query.bind(value),
+    })
+}
+
+fn cells(row: &PgRow, kinds: &[Kind]) -> Result<Cells, sqlx::Error> {
+    let cell = |(index, kind): (usize, &Kind)| {
+        Ok(match kind {
+            Kind::Int => Value::Int(row.try_get(index)?),
+            Kind::Bytes => Value::Bytes(row.try_get(index)?),
+            Kind::Text => Value::Text(row.try_get::<Option<String>, _>(index)?.unwrap_or_default()),
+        })
+    };
+    kinds.iter().enumerate().map(cell).collect::<Result<_, _>>().map(Cells::new)
+}
+
+#[async_trait]
+impl Session for PgSession {
+    async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
+        let rows = bind(sql, values).fetch_all(&mut *self.connection).await.map_err(refused)?;
+        rows.iter().map(|row| cells(row, kinds).map_err(refused)).collect()
+    }
+
+    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
+        Ok(bind(sql, values).execute(&mut *self.connection).await.map_err(refused)?.rows_affected())
+    }
+
+    async fn plain(&mut self, sql: &str) -> Result<()> {
+        self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map_err(refused)?;
+        Ok(())
+    }
+
+    fn discard(&mut self) {
+        self.connection.close_on_drop();
+    }
+}
+
+fn refused(error: sqlx::Error) -> Error {
+    from_sqlx(error, |error| {
+        let code = error.code().unwrap_or_default();
+        match code.as_ref() {
+            // Serialization failure, deadlock, duplicate key of a racing insert or of a racing CREATE.
+            "40001" | "40P01" | "23505" | "42P07" => Known::Again,
+            "55P03" => Known::Locked,
+            "3D000" => Known::NoDatabase,
+            "42501" => Known::Privilege,
+            // Read-only, statement time-out.
+            "25006" | "57014" => Known::Unavailable,
+            "54000" => Known::TooLarge,
+            code if code.starts_with("28") => Known::Auth,
+            // Out of resources, operator intervention, connection, system error.
+            code if ["53", "57", "08", "58"].iter().any(|class| code.starts_with(class)) => Known::Unavailable,
+            _ => Known::Other,
+        }
+    })
+}
