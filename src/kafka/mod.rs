@@ -3,12 +3,21 @@
 //! | file | what lives there |
 //! | --- | --- |
 //! | [`config`], [`pass_through`] | options → librdkafka's settings; what a user may add to them |
+//! | [`producer`], [`batch`] | many copies out, one answer each, in order |
+//! | [`listener`] | what librdkafka says by itself: log lines, refusals, delivery reports |
+//! | [`error`] | the one map from librdkafka's errors to ours |
+//! | [`native`] | the only unsafe code: calls that rdkafka does not wrap |
 //!
 //! **Architecture Invariant:** no call into librdkafka that waits runs on a thread of the async runtime: waiting calls
 //! go through `spawn_blocking`, destruction through `reaper`.
 #![deny(unsafe_code, reason = "what rdkafka does not wrap is in `native`, and nowhere else")]
 
+pub mod batch;
 pub mod config;
+pub mod error;
+pub mod listener;
+pub mod native;
 pub mod pass_through;
+pub mod producer;
 
 pub use pass_through::check_librdkafka;
