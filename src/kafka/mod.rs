@@ -11,6 +11,7 @@
 //! | [`error`] | the one map from librdkafka's errors to ours |
 //! | [`reaper`] | lets go of librdkafka's objects without waiting for them |
 //! | [`native`] | the only unsafe code: calls that rdkafka does not wrap |
+//! | [`mock`] | librdkafka's mock cluster |
 //!
 //! **Architecture Invariant:** no call into librdkafka that waits runs on a thread of the async runtime: waiting calls
 //! go through `spawn_blocking`, destruction through [`reaper`].
@@ -23,6 +24,7 @@ pub mod config;
 pub mod error;
 pub mod group_offsets;
 pub mod listener;
+pub mod mock;
 pub mod native;
 pub mod pass_through;
 pub mod producer;
