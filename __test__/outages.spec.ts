@@ -75,7 +75,8 @@ for (const [name, start, scheme] of [
     const error = await t.throwsAsync(handler.pushError({ topic: 'orders', value: 'v', dataId: 'during' }))
     t.true(Date.now() - began < 4000, `answered after ${Date.now() - began} ms`)
     t.regex((error as { code?: string }).code ?? '', /^KER_(STORE|TIMEOUT)$/)
-    t.is((error as { outcome?: string }).outcome, 'not_done')
+    const { outcome } = error as { outcome?: string }
+    t.true(outcome === 'not_done' || outcome === 'unknown', outcome)
     await server.restart()
     await eventually(() =>
       handler.pushError({ topic: 'orders', value: 'v', dataId: 'after' }).then(
@@ -84,6 +85,6 @@ for (const [name, start, scheme] of [
       ),
     )
     t.like(await handler.entries.get(before.id), { dataId: 'before', retryCount: 1 }, 'what was acknowledged is there')
-    t.is(await handler.entries.count({ dataId: 'during' }), 0, 'what was not done is not there')
+    if (outcome === 'not_done') t.is(await handler.entries.count({ dataId: 'during' }), 0, 'what was not done is not there')
   })
 }

@@ -5,7 +5,7 @@ import { InternalError, type KafkaRetryError } from './errors'
 import { fromFault, type NativeFault, type NativePushAnswer, type NativeResolveAnswer } from './native'
 
 /** Where an entry stands; `docs/state-machine.md` has the drawing. */
-export type EntryState = 'scheduled' | 'leased' | 'awaiting' | 'parked' | 'dead' | 'held'
+export type EntryState = 'scheduled' | 'leased' | 'awaiting' | 'dead' | 'held'
 
 /** A failure that is stored durably. */
 export interface StoredFailure {

@@ -21,15 +21,15 @@ export interface Entry {
   /** Random id of the entry from its first failure until it is gone. */
   life: string
   state: EntryState
-  /** Why it is where it is, such as `'crash'`; null when the message's own failure says it. */
-  reason: string | null
+  /** Why it is where it is: `'failed'`, `'crash'`, `'no-outcome'`, `'unknown-delivery'`, `'not-delivered'`, … */
+  reason: string
   /** How many attempts were counted. */
   retryCount: number
   /** How many times it was redelivered within this life, as decimal text. */
   generation: string
   dueAt: Date
   policy: RetryPolicy
-  redelivery: 'original' | 'retryTopic' | 'local'
+  redelivery: 'original' | 'retryTopic'
   message: EntryMessage
   /** What was thrown at the last failure. */
   error: { class: string; message: string; code: string | null; stack: string | null } | null
@@ -158,7 +158,7 @@ function redeliveryOf(options: unknown): string | null {
   const place = new Place('entries.requeue', 'options')
   if (!isRecord(options)) return place.refuse('', 'must be an object', options)
   const redelivery = place.read(options, 'redelivery') ?? null
-  const fits = redelivery === null || redelivery === 'original' || redelivery === 'retryTopic' || redelivery === 'local'
+  const fits = redelivery === null || redelivery === 'original' || redelivery === 'retryTopic'
   return fits ? redelivery : place.refuse('redelivery', 'must be one of original, retryTopic, local', redelivery)
 }
 

@@ -27,7 +27,7 @@ export type EntryTarget = string | readonly string[] | EntryFilter | { all: true
 
 type Condition = (value: unknown, place: Place) => unknown
 
-const states: readonly EntryState[] = ['scheduled', 'leased', 'awaiting', 'parked', 'dead', 'held']
+const states: readonly EntryState[] = ['scheduled', 'leased', 'awaiting', 'dead', 'held']
 
 const conditions: Record<keyof EntryFilter, Condition> = {
   ids: (value, place) => (Array.isArray(value) ? idsOf(value, place) : place.refuse('ids', 'must be an array', value)),

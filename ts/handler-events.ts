@@ -20,7 +20,7 @@ export interface HandlerEvents {
   /** A failure was stored. */
   stored: EntryName & { retryCount: number; dueAt: Date; state: EntryState }
   /** A copy was acknowledged by the broker. */
-  redelivered: EntryName & { attempt: number; generation: string; partition: number; offset: string }
+  redelivered: EntryName & { attempt: number; generation: number; partition: number; offset: string }
   /** A success deleted the entry. */
   resolved: Omit<EntryName, 'id'>
   /** The policy is spent, or the error can never heal. */

@@ -7,7 +7,7 @@ import type { RetryPolicy } from './policy'
 
 /** TLS as Node's `tls` module names it. PEM text or a Buffer of it. */
 export interface TlsOptions {
-  /** The authorities to trust. Default: the system's. */
+  /** The authorities to trust. Default: Mozilla's list, which is built in; name a company's own authority here. */
   ca?: string | Buffer | readonly (string | Buffer)[]
   /** The client's certificate. */
   cert?: string | Buffer

@@ -72,7 +72,7 @@ export class KafkaErrorHandler implements AsyncDisposable {
   }
 
   /**
-   * Connects, makes database, tables and topics that are missing, and takes over the rows of 2.x. Calls share one
+   * Connects, makes database, tables and topics that are missing. Calls share one
    * initialization; after a failure, which closes what was opened, it may be called again.
    *
    * Rejects with `KER_STORE…`, `KER_SCHEMA_NEWER`, `KER_NOT_DURABLE`, and with `requireKafka` also `KER_KAFKA…`.
@@ -95,7 +95,7 @@ export class KafkaErrorHandler implements AsyncDisposable {
     await KafkaErrorHandler.#of(this, 'stopRetryTask').stopSweeps()
   }
 
-  /** Makes one pass over what is due now, for schedulers of your own. During a sweep it resolves with that one. */
+  /** Makes one pass over what is due now, for schedulers of your own. During a sweep it waits, then makes its own. */
   async sweep(): Promise<SweepReport> {
     const { native } = KafkaErrorHandler.#of(this, 'sweep').ready('sweep')
     return JSON.parse(await native.sweep()) as SweepReport
@@ -138,7 +138,7 @@ export class KafkaErrorHandler implements AsyncDisposable {
     return resolvedMessage(await outbox.resolve(success))
   }
 
-  /** Stops redelivery to a topic in this process; its failures are still stored. */
+  /** Stops redelivery to a topic, for every process of the namespace and until `resume`; its failures are still stored. */
   async pause(topic: string): Promise<void> {
     await KafkaErrorHandler.#setPaused(this, 'pause', topic, true)
   }

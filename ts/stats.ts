@@ -21,7 +21,8 @@ export interface HandlerStats {
 
 /** One check of `health()`. */
 export interface HealthCheck {
-  status: 'ok' | 'degraded' | 'down'
+  /** `'stopped'`: only the scheduler, while `runRetryTask` is not active. */
+  status: 'ok' | 'degraded' | 'down' | 'stopped'
   /** Why it is not ok. */
   reason?: string
 }

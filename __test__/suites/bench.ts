@@ -68,12 +68,18 @@ export class Bench {
     const handler = new KafkaErrorHandler(this.options(further))
     this.t.teardown(() => handler.close())
     handler.on('error', (error) => this.t.log('error event', error.code, error.message))
+    handler.on('warning', ({ code, message }) => this.t.log('warning', code, message))
+    handler.on('deliveryFailed', ({ dataId, outcome, code, message }) => {
+      this.t.log('deliveryFailed', dataId, outcome, code, message)
+    })
     await handler.initialize()
     return handler
   }
 
   /** Reads every record of a topic from its beginning, and hands each to `handle`. */
   async read(handle: (record: Read) => Promise<void> | void = () => undefined, topic = this.topic): Promise<Reader> {
+    // A partition without a leader yet would be left out of what KafkaJS assigns, for minutes.
+    await eventually(() => this.hasLeaders(topic).catch(() => false))
     const reader = new Reader(kafka().consumer({ groupId: `reader-${randomUUID()}` }), topic, handle)
     this.t.teardown(() => reader.stop())
     await reader.start()
@@ -84,6 +90,12 @@ export class Bench {
     const { topics } = await administer((admin) => admin.fetchTopicMetadata({ topics: [topic] }))
     const found = topics[0]?.partitions ?? []
     return { partitions: found.length, replicas: found[0]?.replicas.length ?? 0 }
+  }
+
+  private async hasLeaders(topic: string): Promise<boolean> {
+    const { topics } = await administer((admin) => admin.fetchTopicMetadata({ topics: [topic] }))
+    const partitions = topics[0]?.partitions ?? []
+    return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0)
   }
 
   async createTopic(name: string, configEntries: { name: string; value: string }[], numPartitions = 1): Promise<void> {

@@ -64,10 +64,11 @@ const PATIENCE: Duration = Duration::from_secs(86_400);
 #[must_use]
 pub fn turn(claimed: &Claimed) -> Turn {
     match (claimed.entry.state, claimed.entry.delivered) {
-        (State::Leased, _) if claimed.expired_in_company => Turn::Suspect,
-        (State::Leased, _) => Turn::Fail(Reason::Crash),
-        (State::Awaiting, Some(copy)) if !copy.is_counting => Turn::Look,
-        (State::Awaiting, _) => Turn::Fail(Reason::NoOutcome),
+        // A lease on an entry whose copy is out was one for a look: who died over it had delivered nothing.
+        (State::Awaiting | State::Leased, Some(copy)) if !copy.is_counting => Turn::Look,
+        (State::Awaiting | State::Leased, Some(_)) | (State::Awaiting, None) => Turn::Fail(Reason::NoOutcome),
+        (State::Leased, None) if claimed.expired_in_company => Turn::Suspect,
+        (State::Leased, None) => Turn::Fail(Reason::Crash),
         (State::Scheduled | State::Dead | State::Held, _) => Turn::Deliver,
     }
 }

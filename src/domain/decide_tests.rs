@@ -54,6 +54,13 @@ fn a_turn_follows_from_the_state_that_was_found() {
 }
 
 #[test]
+fn who_died_over_a_look_had_delivered_nothing() {
+    let looked_at = |is_counting| Entry { state: State::Leased, ..delivered(is_counting) };
+    assert_eq!(turn(&claimed(looked_at(false), true)), Turn::Look);
+    assert_eq!(turn(&claimed(looked_at(true), false)), Turn::Fail(Reason::NoOutcome));
+}
+
+#[test]
 fn an_acknowledged_copy_awaits_its_outcome_and_counts_nothing() {
     let done = after(&entry("", 1), &Sent::Acked { partition: 2, offset: 7 });
     assert_eq!((done.state, done.retry_count, done.due_in), (State::Awaiting, 1, HOUR));

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
@@ -49,6 +50,9 @@ pub enum Answer {
     Resolved(Resolved),
 }
 
+/// How much longer a caller waits whose call is under way at its deadline.
+const GRACE: Duration = Duration::from_secs(1);
+
 const WAITING: u8 = 0;
 const RUNNING: u8 = 1;
 const ABANDONED: u8 = 2;
@@ -69,6 +73,22 @@ pub struct Item {
     pub deadline: Instant,
     answer: oneshot::Sender<Result<Answer>>,
     progress: Arc<Progress>,
+}
+
+impl Progress {
+    /// The caller gives it up; `false` when it is under way.
+    fn abandon(&self) -> bool {
+        self.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// What a caller gets whose time is over.
+    fn overdue(&self) -> Error {
+        let is_running = self.state.load(Ordering::Acquire) == RUNNING;
+        let is_unknown = is_running || self.is_doubtful.load(Ordering::Acquire);
+        let last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let error = last.unwrap_or_else(|| Error::new(ErrorCode::Timeout, "the store did not record it within pushTimeout"));
+        error.with_outcome(if is_unknown { Outcome::Unknown } else { Outcome::NotDone })
+    }
 }
 
 impl Item {
@@ -115,18 +135,18 @@ impl Ticket {
     /// # Errors
     /// What the store said, or `KER_TIMEOUT`; `outcome` says whether it may have been recorded.
     pub async fn wait(self) -> Result<Answer> {
-        match timeout_at(self.deadline, self.answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(Error::internal("the writer ended without an answer").with_outcome(Outcome::Unknown)),
-            Err(_) => {
-                let progress = &self.progress;
-                let is_waiting = progress.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok();
-                let is_unknown = !is_waiting || progress.is_doubtful.load(Ordering::Acquire);
-                let last = progress.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let error =
-                    last.unwrap_or_else(|| Error::new(ErrorCode::Timeout, "the store did not record it within pushTimeout"));
-                Err(error.with_outcome(if is_unknown { Outcome::Unknown } else { Outcome::NotDone }))
-            }
+        let Self { mut answer, deadline, progress } = self;
+        let heard = match timeout_at(deadline, &mut answer).await {
+            // Nothing was sent, and now nothing will be.
+            Err(_) if progress.abandon() => None,
+            // Under way: a definite word is worth a moment more.
+            Err(_) => timeout_at(deadline + GRACE, &mut answer).await.ok(),
+            Ok(heard) => Some(heard),
+        };
+        match heard {
+            Some(Ok(answer)) => answer,
+            Some(Err(_)) => Err(Error::internal("the writer ended without an answer").with_outcome(Outcome::Unknown)),
+            None => Err(progress.overdue()),
         }
     }
 }

@@ -65,6 +65,10 @@ impl Reporter<'_> {
             message.origin = copy.origin;
         }
         let topic = copy.as_ref().and_then(|copy| copy.topic.clone()).unwrap_or(topic);
+        if self.redelivery == Redelivery::RetryTopic && self.retry_topic.is_none() && group.is_empty() {
+            let text = "pushError: redelivery 'retryTopic' needs a groupId, of the call or of the handler, or the option retryTopic";
+            return Err(Error::new(ErrorCode::Argument, text));
+        }
         let data_id = match data_id {
             Some(data_id) => data_id,
             None => coordinates(message.origin)?,
@@ -111,15 +115,18 @@ impl Reporter<'_> {
     /// What the store is asked for a success. Headers alone are trusted: the life in them is random.
     #[must_use]
     pub fn success(&self, group: String, topic: String, data_id: String, headers: Option<&Headers>) -> Success {
-        let copy: Option<CopyMark> = headers.and_then(|headers| match copy::read(headers) {
+        let copy = headers.and_then(|headers| match copy::read(headers) {
             Reading::Plain => None,
-            Reading::Copy(copy) => Some(copy.mark),
+            Reading::Copy(copy) => Some(copy),
             Reading::Broken => {
                 self.meaningless(&topic);
                 None
             }
         });
-        Success { identity: Identity { namespace: self.namespace.to_owned(), group, topic, data_id }, copy }
+        let mark: Option<CopyMark> = copy.as_ref().map(|copy| copy.mark);
+        // A copy on a retry topic is about the topic that it came from.
+        let topic = copy.and_then(|copy| copy.topic).unwrap_or(topic);
+        Success { identity: Identity { namespace: self.namespace.to_owned(), group, topic, data_id }, copy: mark }
     }
 }
 

@@ -139,7 +139,8 @@ impl Router {
         }
     }
 
-    fn warn_once(&self, what: &str, warn: impl FnOnce()) {
+    /// Warns, unless that was done before.
+    pub fn warn_once(&self, what: &str, warn: impl FnOnce()) {
         if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
             warn();
         }

@@ -5,15 +5,20 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::domain::event::Event;
-use crate::domain::options::{Durability, Options, ms};
+use crate::domain::options::{Durability, Options, Tls, ms};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::ports::{Broker, Journal, Store, StoreFacts};
 
 /// Makes the store ready.
 ///
 /// # Errors
-/// What the store says, at the latest after `connectTimeout`; `KER_NOT_DURABLE` with `durability: 'strict'`.
+/// What the store says, a migration's two minutes included; `KER_NOT_DURABLE` with `durability: 'strict'`.
 pub async fn prepare_store(store: &dyn Store, options: &Options, journal: &dyn Journal) -> Result<StoreFacts> {
+    let is_server = !matches!(options.db.kind.as_str(), "sqlite" | "memory");
+    if is_server && !options.db.is_loopback() && matches!(options.db.tls, Some(Tls::Switch(false))) {
+        let text = "db.tls is false and the database is not on this machine: login and messages cross the network in plain text";
+        journal.note(Event::warning("insecureTransport", text, serde_json::Value::Null));
+    }
     let facts = store.migrate().await?;
     for (variable, value) in &facts.risks {
         let text = format!("the database may lose acknowledged commits: {variable} is {value}");

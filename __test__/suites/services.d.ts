@@ -1,0 +1,18 @@
+// The scripts that start private servers are plain JavaScript; this is what the specs use of them.
+declare module '*/scripts/services/install.mjs' {
+  export function missingRequirements(): { service: string }[]
+}
+declare module '*/scripts/services/kafka.mjs' {
+  export function start(options?: object): Promise<PrivateService & { brokers: string }>
+}
+declare module '*/scripts/services/mariadb.mjs' {
+  export function start(options?: object): Promise<PrivateService & { url: string }>
+}
+declare module '*/scripts/services/postgres.mjs' {
+  export function start(options?: object): Promise<PrivateService & { url: string }>
+}
+interface PrivateService {
+  stop(): Promise<void>
+  kill(signal?: string): Promise<void>
+  restart(): Promise<void>
+}
