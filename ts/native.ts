@@ -82,7 +82,7 @@ export interface NativeEntry {
   dataId: string
   life: string
   state: string
-  reason: string | null
+  reason: string
   retryCount: number
   generation: string
   dueAt: number
