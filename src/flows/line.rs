@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use crate::domain::entry::{Identity, RecentFailures};
-use crate::domain::error::Outcome;
+use crate::domain::error::{Conflict, Outcome};
 use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
 use crate::domain::{Error, ErrorCode, Result};
 
@@ -123,12 +123,19 @@ impl Ticket {
                 let is_waiting = progress.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok();
                 let is_unknown = !is_waiting || progress.is_doubtful.load(Ordering::Acquire);
                 let last = progress.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
-                let error =
-                    last.unwrap_or_else(|| Error::new(ErrorCode::Timeout, "the store did not record it within pushTimeout"));
+                let error = last.map_or_else(
+                    || Error::new(ErrorCode::Timeout, "the store did not record it within pushTimeout"),
+                    locked_for_too_long,
+                );
                 Err(error.with_outcome(if is_unknown { Outcome::Unknown } else { Outcome::NotDone }))
             }
         }
     }
+}
+
+/// A store that answers but whose row a stranger holds: not the store's failure, but our deadline.
+pub fn locked_for_too_long(error: Error) -> Error {
+    if error.conflict == Conflict::Locked { Error { code: ErrorCode::Timeout, ..error } } else { error }
 }
 
 /// The items that wait.
