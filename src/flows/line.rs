@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::entry::{Identity, RecentFailures};
+use crate::domain::entry::{Identity, RecentFailures, State};
 use crate::domain::error::{Conflict, Outcome};
-use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
+use crate::domain::verbs::{Effect, NewFailure, Pushed, Resolved, Success};
 use crate::domain::{Error, ErrorCode, Result};
 
 /// What is asked of the store.
@@ -90,6 +90,18 @@ impl Item {
             self.progress.is_doubtful.store(true, Ordering::Release);
         }
         *self.progress.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.copied());
+    }
+
+    /// What listeners hear of an answer. Where a COMMIT was never answered, what the repetition finds recorded was
+    /// recorded by this call, and nobody has been told of it.
+    pub fn told(&self, answer: &Answer) -> Answer {
+        match answer {
+            Answer::Pushed(pushed) if pushed.effect == Effect::Nothing && self.progress.is_doubtful.load(Ordering::Acquire) => {
+                let effect = if pushed.state == State::Dead { Effect::Died } else { Effect::Counted };
+                Answer::Pushed(Pushed { effect, ..pushed.clone() })
+            }
+            Answer::Pushed(_) | Answer::Resolved(_) => answer.clone(),
+        }
     }
 
     /// Takes it out of the caller's hands; `false` when the caller has given it up.

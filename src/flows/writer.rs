@@ -126,7 +126,7 @@ impl Writer {
         self.line().done(items.len());
         let has_pushes = matches!(answers.first(), Some(Answer::Pushed(_)));
         for (item, answer) in items.into_iter().zip(answers) {
-            report::note(&*self.journal, &item.work, &answer);
+            report::note(&*self.journal, &item.work, &item.told(&answer));
             item.answer(Ok(answer));
         }
         if has_pushes {
