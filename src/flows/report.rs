@@ -7,7 +7,7 @@ use crate::domain::event::{Event, Subject};
 use crate::domain::headers::Headers;
 use crate::domain::message::{Failure, Message, Origin};
 use crate::domain::policy::RetryPolicy;
-use crate::domain::verbs::{CopyMark, Effect, NewFailure, Resolved, Success};
+use crate::domain::verbs::{Effect, NewFailure, Resolved, Success};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::ports::{Chance, Journal};
 
@@ -111,14 +111,17 @@ impl Reporter<'_> {
     /// What the store is asked for a success. Headers alone are trusted: the life in them is random.
     #[must_use]
     pub fn success(&self, group: String, topic: String, data_id: String, headers: Option<&Headers>) -> Success {
-        let copy: Option<CopyMark> = headers.and_then(|headers| match copy::read(headers) {
+        let copy = headers.and_then(|headers| match copy::read(headers) {
             Reading::Plain => None,
-            Reading::Copy(copy) => Some(copy.mark),
+            Reading::Copy(copy) => Some(copy),
             Reading::Broken => {
                 self.meaningless(&topic);
                 None
             }
         });
+        let (original, copy) = copy.map_or((None, None), |copy| (copy.topic, Some(copy.mark)));
+        // A copy read from a retry topic is about the topic that its entry has, as for a failure.
+        let topic = original.unwrap_or(topic);
         Success { identity: Identity { namespace: self.namespace.to_owned(), group, topic, data_id }, copy }
     }
 }
