@@ -106,7 +106,11 @@ impl Deliverer {
         }
         for (group, members) in groups {
             let copies: Vec<_> = members.iter().filter_map(|claimed| self.position(&claimed.entry)).collect();
-            let mut passed = self.broker.passed(&group, &copies).await.into_iter();
+            let passed = self.broker.passed(&group, &copies).await;
+            if passed.contains(&Passed::Untold) {
+                self.router.warn_about_group(&group, &*self.journal);
+            }
+            let mut passed = passed.into_iter();
             for claimed in members {
                 let passed = passed.next().unwrap_or(Passed::NotYet);
                 let chance = self.chance.fraction();
