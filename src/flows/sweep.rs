@@ -173,13 +173,16 @@ impl Sweeper {
     }
 
     /// Records what became of a batch. While the store is away it is tried again: the token tells whether the entries
-    /// are still ours, and giving up would cost every one of them an attempt.
+    /// are still ours, and giving up would cost every one of them an attempt. One error tells of the whole outage.
     async fn record(&self, token: Token, settled: &[Settled]) -> Result<Vec<Marked>> {
         let settlements: Vec<Settlement> = settled.iter().map(|settled| settled.settlement.clone()).collect();
+        let mut is_told = false;
         loop {
             match self.store.settle_leased(token, &settlements).await {
                 Err(error) if error.code.is_retriable() && !self.is_ending.load(Ordering::Acquire) => {
-                    self.journal.note(Event::error(&error));
+                    if !std::mem::replace(&mut is_told, true) {
+                        self.journal.note(Event::error(&error));
+                    }
                     sleep(AGAIN).await;
                 }
                 other => return other,
