@@ -108,10 +108,7 @@ impl Deliverer {
             let copies: Vec<_> = members.iter().filter_map(|claimed| self.position(&claimed.entry)).collect();
             let passed = self.broker.passed(&group, &copies).await;
             if passed.contains(&Passed::Untold) {
-                self.router.warn_once(&format!("untold {group}"), || {
-                    let text = format!("the offsets of group {group} may not be read, so its deadlines count from the acknowledgement");
-                    self.journal.note(Event::warning("groupOffsetsHidden", text, json!({ "groupId": group })));
-                });
+                self.router.warn_about_group(&group, &*self.journal);
             }
             let mut passed = passed.into_iter();
             for claimed in members {

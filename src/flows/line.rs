@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::entry::{Identity, RecentFailures};
-use crate::domain::error::Outcome;
-use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
+use crate::domain::entry::{Identity, RecentFailures, State};
+use crate::domain::error::{Conflict, Outcome};
+use crate::domain::verbs::{Effect, NewFailure, Pushed, Resolved, Success};
 use crate::domain::{Error, ErrorCode, Result};
 
 /// What is asked of the store.
@@ -86,7 +86,8 @@ impl Progress {
         let is_running = self.state.load(Ordering::Acquire) == RUNNING;
         let is_unknown = is_running || self.is_doubtful.load(Ordering::Acquire);
         let last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let error = last.unwrap_or_else(|| Error::new(ErrorCode::Timeout, "the store did not record it within pushTimeout"));
+        let overdue = || Error::new(ErrorCode::Timeout, "the store did not record it within pushTimeout");
+        let error = last.map_or_else(overdue, locked_for_too_long);
         error.with_outcome(if is_unknown { Outcome::Unknown } else { Outcome::NotDone })
     }
 }
@@ -110,6 +111,18 @@ impl Item {
             self.progress.is_doubtful.store(true, Ordering::Release);
         }
         *self.progress.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.copied());
+    }
+
+    /// What listeners hear of an answer. Where a COMMIT was never answered, what the repetition finds recorded was
+    /// recorded by this call, and nobody has been told of it.
+    pub fn told(&self, answer: &Answer) -> Answer {
+        match answer {
+            Answer::Pushed(pushed) if pushed.effect == Effect::Nothing && self.progress.is_doubtful.load(Ordering::Acquire) => {
+                let effect = if pushed.state == State::Dead { Effect::Died } else { Effect::Counted };
+                Answer::Pushed(Pushed { effect, ..pushed.clone() })
+            }
+            Answer::Pushed(_) | Answer::Resolved(_) => answer.clone(),
+        }
     }
 
     /// Takes it out of the caller's hands; `false` when the caller has given it up.
@@ -149,6 +162,11 @@ impl Ticket {
             None => Err(progress.overdue()),
         }
     }
+}
+
+/// A store that answers but whose row a stranger holds: not the store's failure, but our deadline.
+pub fn locked_for_too_long(error: Error) -> Error {
+    if error.conflict == Conflict::Locked { Error { code: ErrorCode::Timeout, ..error } } else { error }
 }
 
 /// The items that wait.

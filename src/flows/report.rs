@@ -7,7 +7,7 @@ use crate::domain::event::{Event, Subject};
 use crate::domain::headers::Headers;
 use crate::domain::message::{Failure, Message, Origin};
 use crate::domain::policy::RetryPolicy;
-use crate::domain::verbs::{CopyMark, Effect, NewFailure, Resolved, Success};
+use crate::domain::verbs::{Effect, NewFailure, Resolved, Success};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::ports::{Chance, Journal};
 
@@ -66,7 +66,8 @@ impl Reporter<'_> {
         }
         let topic = copy.as_ref().and_then(|copy| copy.topic.clone()).unwrap_or(topic);
         if self.redelivery == Redelivery::RetryTopic && self.retry_topic.is_none() && group.is_empty() {
-            let text = "pushError: redelivery 'retryTopic' needs a groupId, of the call or of the handler, or the option retryTopic";
+            let text =
+                "pushError: redelivery 'retryTopic' needs a groupId, of the call or of the handler, or the option retryTopic";
             return Err(Error::new(ErrorCode::Argument, text));
         }
         let data_id = match data_id {
@@ -123,10 +124,10 @@ impl Reporter<'_> {
                 None
             }
         });
-        let mark: Option<CopyMark> = copy.as_ref().map(|copy| copy.mark);
-        // A copy on a retry topic is about the topic that it came from.
-        let topic = copy.and_then(|copy| copy.topic).unwrap_or(topic);
-        Success { identity: Identity { namespace: self.namespace.to_owned(), group, topic, data_id }, copy: mark }
+        let (original, copy) = copy.map_or((None, None), |copy| (copy.topic, Some(copy.mark)));
+        // A copy read from a retry topic is about the topic that its entry has, as for a failure.
+        let topic = original.unwrap_or(topic);
+        Success { identity: Identity { namespace: self.namespace.to_owned(), group, topic, data_id }, copy }
     }
 }
 

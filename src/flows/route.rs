@@ -139,8 +139,17 @@ impl Router {
         }
     }
 
-    /// Warns, unless that was done before.
-    pub fn warn_once(&self, what: &str, warn: impl FnOnce()) {
+    /// The broker never says how far this group has read.
+    pub fn warn_about_group(&self, group: &str, journal: &dyn Journal) {
+        self.warn_once(&format!("offsets {group}"), || {
+            let text = format!(
+                "the offsets of group {group} may not be read (Describe on the group); outcomes are due from the delivery on, also while the group is behind"
+            );
+            journal.note(Event::warning("offsetsUnreadable", text, json!({ "groupId": group })));
+        });
+    }
+
+    fn warn_once(&self, what: &str, warn: impl FnOnce()) {
         if self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned()) {
             warn();
         }

@@ -36,17 +36,35 @@ impl Leases {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Held until what it returns is dropped, also by a panic: a lease that nobody ends must not be renewed for ever.
+    fn hold(&self, token: Token, ids: Vec<i64>) -> Held<'_> {
+        self.with(|held| held.insert(token, ids));
+        Held { leases: self, token }
+    }
+
     fn company(&self) -> Company {
         self.with(|held| if held.is_empty() { Company::None } else { Company::Others })
     }
 
-    /// Prolongs all of them; what is lost is forgotten, its owner will find out by its token.
+    /// Prolongs all of them; whose lease is lost finds out by its token.
     pub async fn renew(&self, store: &dyn Store, lease: Duration) {
         let held: Vec<_> = self.with(|held| held.iter().map(|(token, ids)| (*token, ids.clone())).collect());
         for (token, ids) in held {
             // An error is no reason to stop: the next round is due long before the lease ends.
             let _renewed_or_tried_again = store.renew(&Renewal { token, ids, lease }).await;
         }
+    }
+}
+
+/// The leases of one claim.
+struct Held<'a> {
+    leases: &'a Leases,
+    token: Token,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.leases.with(|held| held.remove(&self.token));
     }
 }
 
@@ -143,10 +161,10 @@ impl Sweeper {
         let Some(first) = claimed.first() else { return Ok(SweepReport::default()) };
         began.get_or_insert(first.now);
         let count = claimed.len();
-        self.leases.with(|held| held.insert(token, claimed.iter().map(|claimed| claimed.entry.id).collect()));
+        let held = self.leases.hold(token, claimed.iter().map(|claimed| claimed.entry.id).collect());
         let settled = self.deliverer.deliver(claimed, paused).await;
         let marked = self.record(token, &settled).await;
-        self.leases.with(|held| held.remove(&token));
+        drop(held);
         let report = self.deliverer.tell(settled, &marked?);
         if let Some(rate) = self.per_second {
             sleep(Duration::from_secs_f64(f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / f64::from(rate))).await;
@@ -155,13 +173,16 @@ impl Sweeper {
     }
 
     /// Records what became of a batch. While the store is away it is tried again: the token tells whether the entries
-    /// are still ours, and giving up would cost every one of them an attempt.
+    /// are still ours, and giving up would cost every one of them an attempt. One error tells of the whole outage.
     async fn record(&self, token: Token, settled: &[Settled]) -> Result<Vec<Marked>> {
         let settlements: Vec<Settlement> = settled.iter().map(|settled| settled.settlement.clone()).collect();
+        let mut is_told = false;
         loop {
             match self.store.settle_leased(token, &settlements).await {
                 Err(error) if error.code.is_retriable() && !self.is_ending.load(Ordering::Acquire) => {
-                    self.journal.note(Event::error(&error));
+                    if !std::mem::replace(&mut is_told, true) {
+                        self.journal.note(Event::error(&error));
+                    }
                     sleep(AGAIN).await;
                 }
                 other => return other,

@@ -7,16 +7,19 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-use super::line::{Answer, Item, Limits, Line, Ticket, Work};
+use super::line::{Answer, Item, Limits, Line, Ticket, Work, locked_for_too_long};
 use super::report;
 use crate::domain::error::Conflict;
 use crate::domain::verbs::{NewFailure, Success};
-use crate::domain::{Error, ErrorCode, Result};
+use crate::domain::{Error, Result};
 use crate::ports::{Journal, Store};
 
 /// The first wait after the store did not answer; it doubles up to [`LONGEST`].
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1);
+/// What a try for a locked row may take: the lock time-out and its way there and back. One that could outlast the caller
+/// is not made, so that the caller hears `not_done` and not `unknown`.
+const TRY: Duration = Duration::from_millis(1500);
 
 /// The one writer of what users report.
 pub struct Writer {
@@ -123,7 +126,7 @@ impl Writer {
         self.line().done(items.len());
         let has_pushes = matches!(answers.first(), Some(Answer::Pushed(_)));
         for (item, answer) in items.into_iter().zip(answers) {
-            report::note(&*self.journal, &item.work, &answer);
+            report::note(&*self.journal, &item.work, &item.told(&answer));
             item.answer(Ok(answer));
         }
         if has_pushes {
@@ -215,7 +218,7 @@ impl Writer {
                     self.answer_all(items, answers);
                     break;
                 }
-                Err(error) if !error.code.is_retriable() || items.iter().all(|item| item.deadline <= Instant::now()) => {
+                Err(error) if !error.code.is_retriable() || items.iter().all(|item| item.deadline <= Instant::now() + TRY) => {
                     self.fail(items, &locked_for_too_long(error));
                     break;
                 }
@@ -236,10 +239,6 @@ impl Writer {
     fn limits(&self) -> Limits {
         *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn locked_for_too_long(error: Error) -> Error {
-    if error.conflict == Conflict::Locked { Error { code: ErrorCode::Timeout, ..error } } else { error }
 }
 
 /// One transaction of items with the same verb.
