@@ -51,7 +51,10 @@ function inOrder(entry, version) {
 function isResolved(packages, path, name) {
   const folders = path.split(/(?:^|\/)node_modules\//).slice(1)
   for (let depth = folders.length; depth >= 0; depth--) {
-    const parent = folders.slice(0, depth).map((folder) => `node_modules/${folder}/`).join('')
+    const parent = folders
+      .slice(0, depth)
+      .map((folder) => `node_modules/${folder}/`)
+      .join('')
     if (packages[`${parent}node_modules/${name}`]) return true
   }
   return false
