@@ -58,7 +58,7 @@ export function problemsOfPackage(folder, target, version) {
   if (binaries.length !== 1 || binaries[0] !== target.binary) {
     problems.push(say(`has ${binaries.join(', ') || 'no binary'} and should have ${target.binary} alone`))
   }
-  for (const file of [...new Set([...(own.files ?? []), 'LICENSE', 'THIRD_PARTY_LICENSES'])]) {
+  for (const file of new Set([...(own.files ?? []), 'LICENSE', 'THIRD_PARTY_LICENSES'])) {
     if (file !== target.binary && !files.includes(file)) problems.push(say(`${file} is missing`))
   }
   if (!own.files?.includes(target.binary)) problems.push(say(`files does not name ${target.binary}`))

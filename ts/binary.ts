@@ -79,6 +79,11 @@ function refusalIn(cause: unknown): string | undefined {
   return undefined
 }
 
+/** The triple of the process that asks. */
+export function thisTriple(): string {
+  return tripleOf(thisPlatform())
+}
+
 function thisPlatform(): Platform {
   return { os: process.platform, arch: process.arch, libc: process.platform === 'linux' ? thisLibc() : undefined }
 }
