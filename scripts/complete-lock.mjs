@@ -1,4 +1,4 @@
-// Usage: node scripts/complete-lock.mjs [--check]
+// Usage: npm run complete-lock [-- --check]
 // After every change of a dependency: adds to package-lock.json what `npm ci` insists on and `npm install` left out.
 //
 // A native package has one optional dependency for each platform, and `npm ci` refuses a lock file that lacks one of

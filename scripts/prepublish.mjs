@@ -1,13 +1,16 @@
 // npm runs this before it publishes the root package: the gate, then the packages of the platforms, then their exact
 // versions as optionalDependencies into package.json, which npm reads again. Those are not in the repository, because
 // before the first release no registry has them, and `npm ci` would fail.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const run = (program, args) => execFileSync(program, args, { cwd: root, stdio: 'inherit' })
+function run(program, args) {
+  const { status } = spawnSync(program, args, { cwd: root, stdio: 'inherit' })
+  if (status !== 0) process.exit(status ?? 1)
+}
 
 run(process.execPath, [path.join('scripts', 'check-release.mjs')])
 // `npm publish --dry-run` runs this script all the same, and it must not publish the other eight.
