@@ -120,7 +120,12 @@ impl Subject {
     /// By number and identity.
     #[must_use]
     pub fn new(id: i64, identity: &Identity) -> Self {
-        Self { id: id.to_string(), topic: identity.topic.clone(), group_id: identity.group.clone(), data_id: identity.data_id.clone() }
+        Self {
+            id: id.to_string(),
+            topic: identity.topic.clone(),
+            group_id: identity.group.clone(),
+            data_id: identity.data_id.clone(),
+        }
     }
 }
 

@@ -50,7 +50,9 @@ impl Filter {
             && is(self.state.as_ref(), &entry.state)
             && is(self.reason.as_ref(), &entry.reason)
             && self.failed_before.is_none_or(|before| entry.last_failed_at.0 < before)
-            && self.settled_for.is_none_or(|settled| entry.scope().is_none() && now.since(entry.due_at) >= Duration::from_millis(settled))
+            && self
+                .settled_for
+                .is_none_or(|settled| entry.scope().is_none() && now.since(entry.due_at) >= Duration::from_millis(settled))
     }
 }
 
@@ -75,7 +77,9 @@ impl Page {
         }
         let after = match cursor {
             None => 0,
-            Some(text) => read_cursor(text).ok_or_else(|| argument("entries.list: cursor must be one that entries.list returned"))?,
+            Some(text) => {
+                read_cursor(text).ok_or_else(|| argument("entries.list: cursor must be one that entries.list returned"))?
+            }
         };
         Ok(Self { limit, after })
     }

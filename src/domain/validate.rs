@@ -80,7 +80,11 @@ impl Check {
         self.that(kafka.replicas.is_none_or(|n| (1..=32_767).contains(&n)), "kafka.replicas", "must be an integer 1–32767");
         if let Some(Sasl { mechanism, username, .. }) = &kafka.sasl {
             let known = ["plain", "scram-sha-256", "scram-sha-512"];
-            self.that(known.contains(&mechanism.as_str()), "kafka.sasl.mechanism", "must be one of plain, scram-sha-256, scram-sha-512");
+            self.that(
+                known.contains(&mechanism.as_str()),
+                "kafka.sasl.mechanism",
+                "must be one of plain, scram-sha-256, scram-sha-512",
+            );
             self.that(!username.is_empty(), "kafka.sasl.username", "must be a non-empty string");
         }
         if let Some(Tls::Settings(tls)) = &kafka.ssl {
@@ -106,7 +110,9 @@ fn is_database(name: &str) -> bool {
 #[must_use]
 pub fn is_prefix(name: &str) -> bool {
     let is_first = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-    name.len() <= 48 && name.as_bytes().first().is_some_and(is_first) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    name.len() <= 48
+        && name.as_bytes().first().is_some_and(is_first)
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// `host:port`, `[v6]:port`, with a port of 1–65535.
@@ -126,7 +132,8 @@ mod tests {
     }
 
     fn with(path: &str, value: &serde_json::Value) -> Vec<String> {
-        let mut json = serde_json::json!({ "db": { "type": "mysql" }, "kafka": { "brokers": ["a:1"] }, "policy": {}, "retention": {} });
+        let mut json =
+            serde_json::json!({ "db": { "type": "mysql" }, "kafka": { "brokers": ["a:1"] }, "policy": {}, "retention": {} });
         let pointer = format!("/{}", path.replace('.', "/"));
         let (parent, name) = pointer.rsplit_once('/').unwrap_or_default();
         if let Some(object) = json.pointer_mut(parent).and_then(|parent| parent.as_object_mut()) {

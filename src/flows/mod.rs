@@ -1,1 +1,10 @@
-//! x
+//! One file per user story, over the traits of [`crate::ports`].
+
+pub mod deliver;
+pub mod line;
+pub mod operate;
+pub mod report;
+pub mod route;
+pub mod setup;
+pub mod sweep;
+pub mod writer;

@@ -110,7 +110,8 @@ impl Store for MemoryStore {
     async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
         let mut tables = self.tables();
         let identities: BTreeSet<&Identity> = failures.iter().map(|failure| &failure.identity).collect();
-        let existing = identities.into_iter().filter_map(|identity| tables.find(identity)).map(|row| row.stored.entry.clone()).collect();
+        let existing =
+            identities.into_iter().filter_map(|identity| tables.find(identity)).map(|row| row.stored.entry.clone()).collect();
         let mut folded = fold(existing, self.clock.now(), failures);
         let mut ids = HashMap::new();
         for written in folded.inserts.drain(..) {
@@ -189,7 +190,10 @@ impl Store for MemoryStore {
     async fn next_due(&self, namespace: &str, scopes: &[Scope]) -> Result<Option<Duration>> {
         let now = self.clock.now();
         let tables = self.tables();
-        let waiting = tables.of(namespace).map(|row| &row.stored.entry).filter(|entry| entry.scope().is_some_and(|scope| scopes.contains(&scope)));
+        let waiting = tables
+            .of(namespace)
+            .map(|row| &row.stored.entry)
+            .filter(|entry| entry.scope().is_some_and(|scope| scopes.contains(&scope)));
         Ok(waiting.map(|entry| entry.due_at).min().map(|due_at| due_at.since(now)))
     }
 
@@ -200,7 +204,8 @@ impl Store for MemoryStore {
     async fn list(&self, namespace: &str, filter: &Filter, page: Page) -> Result<Vec<Stored>> {
         let now = self.clock.now();
         let tables = self.tables();
-        let matching = tables.of(namespace).filter(|row| row.stored.entry.id > page.after && filter.matches(&row.stored.entry, now));
+        let matching =
+            tables.of(namespace).filter(|row| row.stored.entry.id > page.after && filter.matches(&row.stored.entry, now));
         Ok(matching.take(page.limit as usize).map(|row| row.stored.clone()).collect())
     }
 
@@ -212,8 +217,16 @@ impl Store for MemoryStore {
     async fn operate(&self, namespace: &str, operation: Operation, filter: &Filter, limit: u32) -> Result<u64> {
         let now = self.clock.now();
         let mut tables = self.tables();
-        let is_meant = |entry: &Entry| operation.states().contains(&entry.state) && !is_done(operation, entry, now) && filter.matches(entry, now);
-        let ids: Vec<i64> = tables.of(namespace).map(|row| &row.stored.entry).filter(|entry| is_meant(entry)).map(|entry| entry.id).take(limit as usize).collect();
+        let is_meant = |entry: &Entry| {
+            operation.states().contains(&entry.state) && !is_done(operation, entry, now) && filter.matches(entry, now)
+        };
+        let ids: Vec<i64> = tables
+            .of(namespace)
+            .map(|row| &row.stored.entry)
+            .filter(|entry| is_meant(entry))
+            .map(|entry| entry.id)
+            .take(limit as usize)
+            .collect();
         for id in &ids {
             match operation {
                 Operation::Discard | Operation::Purge => {
@@ -235,11 +248,8 @@ impl Store for MemoryStore {
         let mut lines: BTreeMap<(String, String, &str), TallyLine> = BTreeMap::new();
         let mut oldest: Option<Timestamp> = None;
         for Entry { identity, state, due_at, .. } in tables.of(namespace).map(|row| &row.stored.entry) {
-            let line = lines.entry((identity.topic.clone(), identity.group.clone(), state.as_str())).or_insert_with(|| TallyLine {
-                topic: identity.topic.clone(),
-                group_id: identity.group.clone(),
-                state: *state,
-                count: 0,
+            let line = lines.entry((identity.topic.clone(), identity.group.clone(), state.as_str())).or_insert_with(|| {
+                TallyLine { topic: identity.topic.clone(), group_id: identity.group.clone(), state: *state, count: 0 }
             });
             line.count += 1;
             if *state == State::Scheduled && *due_at <= now {

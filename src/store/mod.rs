@@ -11,7 +11,6 @@ pub mod postgres;
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(feature = "sql")]
 pub mod steady;
 
 #[cfg(feature = "sql")]

@@ -126,7 +126,8 @@ impl Engine for MySqlEngine {
         let row = row.first_mut().ok_or_else(|| Error::internal("the server told no version"))?;
         let (version, flush, packet) = (row.text()?, row.int()?, row.int()?);
         let is_mariadb = version.to_ascii_lowercase().contains("mariadb");
-        let (found, needed, name) = if is_mariadb { (numbers(&version), [10, 6, 0], "MariaDB") } else { (numbers(&version), [8, 0, 1], "MySQL") };
+        let (found, needed, name) =
+            if is_mariadb { (numbers(&version), [10, 6, 0], "MariaDB") } else { (numbers(&version), [8, 0, 1], "MySQL") };
         if found < needed {
             let needed = format!("{}.{}.{}", needed[0], needed[1], needed[2]);
             let message = format!("{name} {version} is too old: {needed} or newer is needed (SKIP LOCKED)");
@@ -225,7 +226,8 @@ impl Session for MySqlSession {
 
 fn refused(error: sqlx::Error) -> Error {
     from_sqlx(error, |error| {
-        let number = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map_or(0, sqlx::mysql::MySqlDatabaseError::number);
+        let number =
+            error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map_or(0, sqlx::mysql::MySqlDatabaseError::number);
         match number {
             // Deadlock, changed record (innodb_snapshot_isolation), duplicate key of a racing insert, Galera's own.
             1213 | 1020 | 1062 | 1047 => Known::Again,

@@ -130,7 +130,8 @@ impl Engine for PgEngine {
             return Err(Error::new(ErrorCode::StoreVersion, message).with_details(json!({ "found": version, "needed": "13" })));
         }
         let settings = [("fsync", fsync), ("full_page_writes", pages)];
-        let risks = settings.into_iter().filter(|(_, value)| value != "on").map(|(name, value)| (name.to_owned(), value)).collect();
+        let risks =
+            settings.into_iter().filter(|(_, value)| value != "on").map(|(name, value)| (name.to_owned(), value)).collect();
         Ok(StoreFacts { max_payload: None, risks, version: format!("PostgreSQL {version}") })
     }
 

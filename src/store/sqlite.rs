@@ -65,7 +65,9 @@ pub fn engine(options: &DbOptions, acquire: Duration) -> Box<dyn Engine> {
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY)
         .statement_cache_capacity(200);
-    let pool = |connections: u32| SqlitePoolOptions::new().max_connections(connections).acquire_timeout(acquire).test_before_acquire(false);
+    let pool = |connections: u32| {
+        SqlitePoolOptions::new().max_connections(connections).acquire_timeout(acquire).test_before_acquire(false)
+    };
     Box::new(SqliteEngine {
         writer: pool(1).connect_lazy_with(connect.clone()),
         readers: pool(options.pool_size.clamp(1, 4)).connect_lazy_with(connect),

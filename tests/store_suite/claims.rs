@@ -208,13 +208,15 @@ pub async fn company_is_remembered(bench: &Bench) {
     let c = Claim { lease: SOON, company: Company::Others, expired: Expired::Left, ..bench.claim() };
     assert_eq!(bench.take(&c).await.len(), 1);
     let claimed = bench.take(&bench.claim()).await;
-    let in_company = |id: &str| claimed.iter().find(|claimed| claimed.entry.identity.data_id == id).map(|claimed| claimed.expired_in_company);
+    let in_company =
+        |id: &str| claimed.iter().find(|claimed| claimed.entry.identity.data_id == id).map(|claimed| claimed.expired_in_company);
     assert_eq!(in_company("c"), Some(true), "its process held others");
     assert_eq!(in_company(&together[0].entry.identity.data_id), Some(false), "it was claimed alone since");
 }
 
 pub async fn the_earliest_entry_says_when_to_look_again(bench: &Bench) {
-    let next = async || bench.store.next_due(&bench.namespace, &[Scope::Published, Scope::PublishedAlone]).await.expect("it is read");
+    let next =
+        async || bench.store.next_due(&bench.namespace, &[Scope::Published, Scope::PublishedAlone]).await.expect("it is read");
     assert_eq!(next().await, None);
     bench.push(bench.later("a")).await;
     let wait = next().await.expect("something waits");

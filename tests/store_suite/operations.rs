@@ -131,7 +131,8 @@ pub async fn the_tally_counts_by_topic_group_and_state(bench: &Bench) {
     bench.push_all(["b".into(), "c".into()]).await;
     bench.pass(Duration::from_millis(20)).await;
     let tally = bench.store.tally(&bench.namespace).await.expect("it is read");
-    let lines: Vec<_> = tally.entries.iter().map(|line| (line.topic.as_str(), line.group_id.as_str(), line.state, line.count)).collect();
+    let lines: Vec<_> =
+        tally.entries.iter().map(|line| (line.topic.as_str(), line.group_id.as_str(), line.state, line.count)).collect();
     assert_eq!(lines, [("orders", "", State::Dead, 1), ("orders", "", State::Scheduled, 2)]);
     assert!(tally.oldest_due_ms.is_some_and(|age| (10..60_000).contains(&age)), "{:?}", tally.oldest_due_ms);
 }

@@ -61,11 +61,13 @@ async fn claim_at_once(session: &mut dyn Session, texts: &Texts, text: &str, cla
         budget(claim).into(),
         budget(claim).into(),
     ]);
-    let kinds: Vec<Kind> = [Kind::Int, Kind::Text, Kind::Int, Kind::Int].into_iter().chain(ENTRY_KINDS).chain(MESSAGE_KINDS).collect();
+    let kinds: Vec<Kind> =
+        [Kind::Int, Kind::Text, Kind::Int, Kind::Int].into_iter().chain(ENTRY_KINDS).chain(MESSAGE_KINDS).collect();
     let mut claimed = Vec::new();
     for mut cells in session.rows(&texts.of(&template), values, &kinds).await? {
         let now = Timestamp(cells.int()?);
-        let state = State::parse(&cells.text()?).ok_or_else(|| Error::internal("the store holds a state this version cannot read"))?;
+        let state =
+            State::parse(&cells.text()?).ok_or_else(|| Error::internal("the store holds a state this version cannot read"))?;
         let (due_at, had_company) = (Timestamp(cells.int()?), cells.int()? != 0);
         let mut entry = rows::entry(&mut cells)?;
         entry.state = state;
@@ -151,11 +153,23 @@ pub async fn renew(session: &mut dyn Session, texts: &Texts, renewal: &Renewal) 
     if renewed == renewal.ids.len() as u64 {
         return Ok(renewal.ids.clone());
     }
-    let held = under(session, texts, "SELECT id FROM {entry} WHERE lease_token = ? AND state = 'leased' AND id >= ? AND id <= ?", &token, &renewal.ids).await?;
+    let held = under(
+        session,
+        texts,
+        "SELECT id FROM {entry} WHERE lease_token = ? AND state = 'leased' AND id >= ? AND id <= ?",
+        &token,
+        &renewal.ids,
+    )
+    .await?;
     Ok(renewal.ids.iter().copied().filter(|id| held.contains(id)).collect())
 }
 
-pub async fn settle_leased(session: &mut dyn Session, texts: &Texts, token: Token, settlements: &[Settlement]) -> Result<Vec<Marked>> {
+pub async fn settle_leased(
+    session: &mut dyn Session,
+    texts: &Texts,
+    token: Token,
+    settlements: &[Settlement],
+) -> Result<Vec<Marked>> {
     let rows: Vec<_> = settlements.iter().map(settlement_row).collect();
     let token: Value = token.0.as_slice().into();
     let settled = session.run(&texts.of(texts.dialect.settle), vec![Value::Json(json!(rows).to_string()), token.clone()]).await?;
@@ -164,7 +178,14 @@ pub async fn settle_leased(session: &mut dyn Session, texts: &Texts, token: Toke
     }
     // A settled row keeps its token until the next write, which tells whose it was.
     let ids: Vec<i64> = settlements.iter().map(|settlement| settlement.id).collect();
-    let done = under(session, texts, "SELECT id FROM {entry} WHERE lease_token = ? AND state <> 'leased' AND id >= ? AND id <= ?", &token, &ids).await?;
+    let done = under(
+        session,
+        texts,
+        "SELECT id FROM {entry} WHERE lease_token = ? AND state <> 'leased' AND id >= ? AND id <= ?",
+        &token,
+        &ids,
+    )
+    .await?;
     Ok(ids.iter().map(|id| if done.contains(id) { Marked::Done } else { Marked::Fenced }).collect())
 }
 
@@ -180,7 +201,9 @@ fn settlement_row(settlement: &Settlement) -> serde_json::Value {
     let delivery = settlement.delivery;
     let scope = match settlement.state {
         State::Dead | State::Held => None,
-        State::Scheduled | State::Leased | State::Awaiting => Some(if settlement.is_alone { Scope::PublishedAlone } else { Scope::Published }),
+        State::Scheduled | State::Leased | State::Awaiting => {
+            Some(if settlement.is_alone { Scope::PublishedAlone } else { Scope::Published })
+        }
     };
     let acked = delivery.and_then(|delivery| match delivery.acked {
         Acked::Now => None,

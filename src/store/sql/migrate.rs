@@ -20,8 +20,11 @@ pub async fn migrate(session: &mut dyn Session, texts: &Texts, schema: Schema) -
         return Ok(());
     }
     if schema == Schema::Verify {
-        let message = format!("the tables have version {found}, this library needs {supported}; let it make them with schema: 'auto'");
-        return Err(Error::new(ErrorCode::Store, message).with_details(serde_json::json!({ "found": found, "needed": supported })));
+        let message =
+            format!("the tables have version {found}, this library needs {supported}; let it make them with schema: 'auto'");
+        return Err(
+            Error::new(ErrorCode::Store, message).with_details(serde_json::json!({ "found": found, "needed": supported }))
+        );
     }
     under_lock(session, texts, supported).await
 }

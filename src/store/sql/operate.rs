@@ -68,7 +68,8 @@ pub async fn list(session: &mut dyn Session, texts: &Texts, namespace: &str, fil
 
 pub async fn count(session: &mut dyn Session, texts: &Texts, namespace: &str, filter: &Filter) -> Result<u64> {
     let (condition, values) = condition(namespace, filter);
-    let rows = session.rows(&texts.of(&format!("SELECT COUNT(*) FROM {{entry}} WHERE {condition}")), values, &[Kind::Int]).await?;
+    let rows =
+        session.rows(&texts.of(&format!("SELECT COUNT(*) FROM {{entry}} WHERE {condition}")), values, &[Kind::Int]).await?;
     let count = rows.into_iter().next().map(|mut cells| cells.int()).transpose()?;
     Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
 }
@@ -141,7 +142,8 @@ pub async fn tally(session: &mut dyn Session, texts: &Texts, namespace: &str) ->
     let mut tally = Tally::default();
     for mut cells in session.rows(&texts.of(template), vec![namespace.into()], &kinds).await? {
         let (topic, group_id) = (cells.text()?, cells.text()?);
-        let state = State::parse(&cells.text()?).ok_or_else(|| Error::internal("the store holds a state this version cannot read"))?;
+        let state =
+            State::parse(&cells.text()?).ok_or_else(|| Error::internal("the store holds a state this version cannot read"))?;
         let count = u64::try_from(cells.int()?).unwrap_or(0);
         let overdue = cells.maybe_int()?.filter(|overdue| *overdue >= 0);
         tally.oldest_due_ms = tally.oldest_due_ms.max(overdue);
@@ -163,7 +165,8 @@ async fn set_paused_in(session: &mut dyn Session, texts: &Texts, namespace: &str
         session.run(&texts.of("INSERT INTO {paused} (namespace, topic) VALUES (?, ?)"), key()).await?;
     } else {
         // What was put off only because of the pause need not wait any longer.
-        let text = "UPDATE {entry} SET due_at = {now} WHERE namespace = ? AND topic = ? AND state = 'scheduled' AND reason = 'paused'";
+        let text =
+            "UPDATE {entry} SET due_at = {now} WHERE namespace = ? AND topic = ? AND state = 'scheduled' AND reason = 'paused'";
         session.run(&texts.of(text), key()).await?;
     }
     Ok(())

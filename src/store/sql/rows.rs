@@ -19,9 +19,7 @@ pub const ENTRY: &str = "id, namespace, grp, topic, data_id, life, state, reason
 /// The kinds of [`ENTRY`].
 pub const ENTRY_KINDS: [Kind; 22] = {
     use Kind::{Bytes, Int, Text};
-    [
-        Int, Text, Text, Text, Text, Bytes, Text, Text, Int, Int, Int, Int, Int, Text, Text, Bytes, Int, Int, Int, Int, Int, Int,
-    ]
+    [Int, Text, Text, Text, Text, Bytes, Text, Text, Int, Int, Int, Int, Int, Text, Text, Bytes, Int, Int, Int, Int, Int, Int]
 };
 
 /// Columns of the payload, but for the error, which only operators read.
@@ -54,7 +52,8 @@ pub fn digest(identity: &Identity) -> Vec<u8> {
 /// The values of [`WRITTEN`].
 pub fn values(written: &Written) -> Result<Vec<Value>> {
     let Written { entry, message, error } = written;
-    let policy = serde_json::to_string(&entry.policy).map_err(|error| Error::internal("a policy has no JSON text").caused_by(error))?;
+    let policy =
+        serde_json::to_string(&entry.policy).map_err(|error| Error::internal("a policy has no JSON text").caused_by(error))?;
     let error = error.as_ref().map(serde_json::to_vec).transpose();
     let error = error.map_err(|error| Error::internal("an error has no JSON text").caused_by(error))?;
     let delivered = entry.delivered;

@@ -1,0 +1,29 @@
+//! What Node sees: convert, call, wrap. Nothing here decides anything, and nothing here calls user code.
+#![expect(
+    unsafe_code,
+    reason = "the napi macros make the functions of the C interface, and `outcome.rs` makes JavaScript errors by hand"
+)]
+
+mod dto;
+mod handler;
+mod mock;
+mod operate;
+mod options;
+mod outcome;
+#[cfg(feature = "testing")]
+mod testing;
+
+pub use handler::Handler;
+pub use mock::MockCluster;
+pub use outcome::Outcome;
+
+use napi_derive::napi;
+
+use crate::domain::ErrorCode;
+
+/// All codes, for a test that compares them with the table of classes in TypeScript.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn error_codes() -> Vec<&'static str> {
+    ErrorCode::ALL.iter().map(|code| code.as_str()).collect()
+}

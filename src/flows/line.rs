@@ -1,0 +1,262 @@
+//! The line in which pushes and successes wait for the next transaction: in call order per identity, bounded, each with
+//! a deadline after which it is never run.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use crate::domain::entry::{Identity, RecentFailures};
+use crate::domain::error::Outcome;
+use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
+use crate::domain::{Error, ErrorCode, Result};
+
+/// What is asked of the store.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Record a failure.
+    Push(NewFailure),
+    /// Record a success.
+    Resolve(Success),
+}
+
+impl Work {
+    /// What it is about.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        match self {
+            Self::Push(failure) => &failure.identity,
+            Self::Resolve(success) => &success.identity,
+        }
+    }
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Push(failure) => failure.message.size() + 512,
+            Self::Resolve(_) => 64,
+        }
+    }
+}
+
+/// The store's answer.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// To a push.
+    Pushed(Pushed),
+    /// To a success.
+    Resolved(Resolved),
+}
+
+const WAITING: u8 = 0;
+const RUNNING: u8 = 1;
+const ABANDONED: u8 = 2;
+
+/// What the caller and the writer both know of an item.
+struct Progress {
+    state: AtomicU8,
+    /// A COMMIT of it was sent and never answered.
+    is_doubtful: AtomicBool,
+    last_error: Mutex<Option<Error>>,
+}
+
+/// One call in the line.
+pub struct Item {
+    /// What it asks.
+    pub work: Work,
+    /// After this it is answered, whatever has become of it.
+    pub deadline: Instant,
+    answer: oneshot::Sender<Result<Answer>>,
+    progress: Arc<Progress>,
+}
+
+impl Item {
+    /// Gives the answer; nobody may be waiting any more.
+    pub fn answer(self, answer: Result<Answer>) {
+        let _nobody_waits = self.answer.send(answer);
+    }
+
+    /// Answers with the error of a transaction, and with what is known of earlier ones.
+    pub fn fail(self, error: &Error) {
+        let is_doubtful = self.progress.is_doubtful.load(Ordering::Acquire);
+        let outcome = if is_doubtful { Outcome::Unknown } else { error.outcome.unwrap_or(Outcome::NotDone) };
+        self.answer(Err(error.copied().with_outcome(outcome)));
+    }
+
+    /// Notes why a transaction with it failed, before it goes back into the line.
+    pub fn failed_once(&self, error: &Error) {
+        if error.outcome == Some(Outcome::Unknown) {
+            self.progress.is_doubtful.store(true, Ordering::Release);
+        }
+        *self.progress.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.copied());
+    }
+
+    /// Takes it out of the caller's hands; `false` when the caller has given it up.
+    fn start(&self) -> bool {
+        self.progress.state.compare_exchange(WAITING, RUNNING, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn back(&self) {
+        self.progress.state.store(WAITING, Ordering::Release);
+    }
+}
+
+/// The caller's end of an item.
+pub struct Ticket {
+    answer: oneshot::Receiver<Result<Answer>>,
+    deadline: Instant,
+    progress: Arc<Progress>,
+}
+
+impl Ticket {
+    /// The answer, at the deadline at the latest.
+    ///
+    /// # Errors
+    /// What the store said, or `KER_TIMEOUT`; `outcome` says whether it may have been recorded.
+    pub async fn wait(self) -> Result<Answer> {
+        match timeout_at(self.deadline, self.answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Error::internal("the writer ended without an answer").with_outcome(Outcome::Unknown)),
+            Err(_) => {
+                let progress = &self.progress;
+                let is_waiting = progress.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok();
+                let is_unknown = !is_waiting || progress.is_doubtful.load(Ordering::Acquire);
+                let last = progress.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let error =
+                    last.unwrap_or_else(|| Error::new(ErrorCode::Timeout, "the store did not record it within pushTimeout"));
+                Err(error.with_outcome(if is_unknown { Outcome::Unknown } else { Outcome::NotDone }))
+            }
+        }
+    }
+}
+
+/// The items that wait.
+#[derive(Default)]
+pub struct Line {
+    items: VecDeque<Item>,
+    /// Identities with an item that is retried by itself; later items of theirs wait behind it.
+    blocked: HashSet<Identity>,
+    /// So many of the next items run one by one, because a transaction with all of them failed for an unknown one.
+    singly: usize,
+    running: usize,
+    is_closed: bool,
+}
+
+/// How much goes into one transaction.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Calls in the line and under way.
+    pub pending: usize,
+    /// Rows of a transaction.
+    pub rows: usize,
+    /// Their bytes; a single larger one still goes.
+    pub bytes: usize,
+}
+
+impl Line {
+    /// Appends an item.
+    ///
+    /// # Errors
+    /// `KER_BUSY` beyond the limit, `KER_CLOSED` after the end; nothing is done then.
+    pub fn enter(&mut self, work: Work, deadline: Instant, limits: Limits) -> Result<Ticket> {
+        let refused = |code, message| Err(Error::new(code, message).with_outcome(Outcome::NotDone));
+        if self.is_closed {
+            return refused(ErrorCode::Closed, "the handler is closed");
+        }
+        if self.pending() >= limits.pending {
+            return refused(ErrorCode::Busy, "too many calls wait for the store (maxPending)");
+        }
+        let (sender, answer) = oneshot::channel();
+        let progress = Arc::new(Progress {
+            state: AtomicU8::new(WAITING),
+            is_doubtful: AtomicBool::new(false),
+            last_error: Mutex::new(None),
+        });
+        self.items.push_back(Item { work, deadline, answer: sender, progress: Arc::clone(&progress) });
+        Ok(Ticket { answer, deadline, progress })
+    }
+
+    /// How many calls are not answered yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.items.len() + self.running
+    }
+
+    /// The next transaction: as many items as go together. An identity is in it with one verb only, and with no more
+    /// failures than an entry remembers; what is left behind keeps its place, and so does all that follows it.
+    pub fn take(&mut self, limits: Limits) -> Vec<Item> {
+        let rows = if self.singly > 0 { 1 } else { limits.rows };
+        let (mut taken, mut left) = (Vec::new(), VecDeque::new());
+        let mut with: HashMap<Identity, (bool, usize)> = HashMap::new();
+        let mut behind = self.blocked.clone();
+        let mut bytes = 0;
+        while taken.len() < rows {
+            let Some(item) = self.items.pop_front() else { break };
+            let is_push = matches!(item.work, Work::Push(_));
+            let identity = item.work.identity();
+            let (verb, count) = with.get(identity).copied().unwrap_or((is_push, 0));
+            let is_left = behind.contains(identity) || verb != is_push || count >= RecentFailures::LIMIT;
+            let is_full = !taken.is_empty() && bytes + item.work.size() > limits.bytes;
+            if is_left || is_full {
+                behind.insert(identity.clone());
+                left.push_back(item);
+                if is_full {
+                    break;
+                }
+                continue;
+            }
+            if !item.start() {
+                continue;
+            }
+            with.insert(identity.clone(), (is_push, count + 1));
+            bytes += item.work.size();
+            taken.push(item);
+        }
+        left.append(&mut self.items);
+        self.items = left;
+        self.singly = self.singly.saturating_sub(taken.len().min(self.singly));
+        self.running += taken.len();
+        taken
+    }
+
+    /// Puts items back to the front, in their order.
+    pub fn put_back(&mut self, items: Vec<Item>) {
+        self.running -= items.len();
+        for item in items.into_iter().rev() {
+            item.back();
+            self.items.push_front(item);
+        }
+    }
+
+    /// The next `count` items run one by one.
+    pub fn run_singly(&mut self, count: usize) {
+        self.singly = self.singly.max(count);
+    }
+
+    /// So many items were answered.
+    pub fn done(&mut self, count: usize) {
+        self.running -= count;
+    }
+
+    /// Later items of this identity wait.
+    pub fn block(&mut self, identity: Identity) {
+        self.blocked.insert(identity);
+    }
+
+    /// They need not wait any longer.
+    pub fn unblock(&mut self, identity: &Identity) {
+        self.blocked.remove(identity);
+    }
+
+    /// Refuses further items.
+    pub fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Closed, and nothing is left to do.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.is_closed && self.pending() == 0
+    }
+}

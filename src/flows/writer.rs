@@ -1,0 +1,257 @@
+//! Group commit: what arrives while one transaction runs is the next one, so a single caller waits for nobody and many
+//! callers share the cost of one fsync. There is no timer.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep};
+
+use super::line::{Answer, Item, Limits, Line, Ticket, Work};
+use super::report;
+use crate::domain::error::Conflict;
+use crate::domain::verbs::{NewFailure, Success};
+use crate::domain::{Error, ErrorCode, Result};
+use crate::ports::{Journal, Store};
+
+/// The first wait after the store did not answer; it doubles up to [`LONGEST`].
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// The one writer of what users report.
+pub struct Writer {
+    store: Arc<dyn Store>,
+    journal: Arc<dyn Journal>,
+    line: Mutex<Line>,
+    limits: Mutex<Limits>,
+    timeout: Duration,
+    arrived: Notify,
+    finished: Notify,
+    stored: Notify,
+}
+
+impl Writer {
+    /// Nothing is written until [`Writer::run`] runs.
+    pub fn new(store: Arc<dyn Store>, journal: Arc<dyn Journal>, limits: Limits, timeout: Duration) -> Self {
+        let (line, limits) = (Mutex::default(), Mutex::new(limits));
+        Self { store, journal, line, limits, timeout, arrived: Notify::new(), finished: Notify::new(), stored: Notify::new() }
+    }
+
+    /// Takes a place in the line, now; the ticket has the answer.
+    ///
+    /// # Errors
+    /// `KER_BUSY`, `KER_CLOSED`; nothing is done then.
+    pub fn enter(&self, work: Work) -> Result<Ticket> {
+        let ticket = self.line().enter(work, Instant::now() + self.timeout, self.limits())?;
+        self.arrived.notify_one();
+        Ok(ticket)
+    }
+
+    /// How many calls are not answered yet.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.line().pending()
+    }
+
+    /// Lowers the bytes of a transaction to what the server takes.
+    pub fn bound_bytes(&self, bytes: usize) {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        limits.bytes = limits.bytes.min(bytes);
+    }
+
+    /// Resolves when a failure was stored since the last time.
+    pub async fn stored(&self) {
+        self.stored.notified().await;
+    }
+
+    /// Refuses further calls, and resolves when all earlier ones are answered.
+    pub async fn finish(&self) {
+        self.line().close();
+        self.arrived.notify_one();
+        loop {
+            let finished = self.finished.notified();
+            if self.line().is_finished() {
+                return;
+            }
+            finished.await;
+        }
+    }
+
+    /// Writes until [`Writer::finish`] has been called and everything is answered.
+    pub async fn run(self: Arc<Self>) {
+        let mut pause = PAUSE;
+        loop {
+            let batch = self.line().take(self.limits());
+            if batch.is_empty() {
+                if self.line().is_finished() {
+                    self.finished.notify_waiters();
+                    return;
+                }
+                self.arrived.notified().await;
+                continue;
+            }
+            if self.write(batch).await {
+                pause = PAUSE;
+            } else {
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST);
+            }
+        }
+    }
+
+    /// Writes a batch: one transaction for its failures, one for its successes. `false` when the store did not answer.
+    async fn write(self: &Arc<Self>, batch: Vec<Item>) -> bool {
+        let (pushes, successes): (Vec<_>, Vec<_>) = batch.into_iter().partition(|item| matches!(item.work, Work::Push(_)));
+        let (pushed, resolved) = tokio::join!(self.write_alike(pushes), self.write_alike(successes));
+        pushed && resolved
+    }
+
+    async fn write_alike(self: &Arc<Self>, items: Vec<Item>) -> bool {
+        if items.is_empty() {
+            return true;
+        }
+        match run(&*self.store, &items).await {
+            Ok(answers) => {
+                self.answer_all(items, answers);
+                true
+            }
+            Err(error) => self.recover(items, error).await,
+        }
+    }
+
+    fn answer_all(&self, items: Vec<Item>, answers: Vec<Answer>) {
+        self.line().done(items.len());
+        let has_pushes = matches!(answers.first(), Some(Answer::Pushed(_)));
+        for (item, answer) in items.into_iter().zip(answers) {
+            report::note(&*self.journal, &item.work, &answer);
+            item.answer(Ok(answer));
+        }
+        if has_pushes {
+            self.stored.notify_one();
+        }
+        self.arrived.notify_one();
+    }
+
+    async fn recover(self: &Arc<Self>, items: Vec<Item>, error: Error) -> bool {
+        items.iter().for_each(|item| item.failed_once(&error));
+        match error.conflict {
+            Conflict::Locked => {
+                self.split_locked(items).await;
+                true
+            }
+            Conflict::Again | Conflict::None | Conflict::NoDatabase if error.code.is_retriable() => {
+                self.put_back(items, &error);
+                false
+            }
+            // One of them is refused, whichever: alone it gets its own answer and takes no other along.
+            _ if items.len() > 1 => {
+                let mut line = self.line();
+                line.run_singly(items.len());
+                line.put_back(items);
+                true
+            }
+            _ => {
+                self.fail(items, &error);
+                true
+            }
+        }
+    }
+
+    /// Back into the line, but for those whose time is over.
+    fn put_back(&self, items: Vec<Item>, error: &Error) {
+        let now = Instant::now();
+        let (late, rest): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.deadline <= now);
+        self.fail(late, error);
+        self.line().put_back(rest);
+    }
+
+    fn fail(&self, items: Vec<Item>, error: &Error) {
+        self.line().done(items.len());
+        items.into_iter().for_each(|item| item.fail(error));
+        self.arrived.notify_one();
+    }
+
+    /// A stranger holds a row. Those that are free go on at once; the others are tried one by one beside the line.
+    async fn split_locked(self: &Arc<Self>, items: Vec<Item>) {
+        let identities: Vec<_> = items.iter().map(|item| item.work.identity().clone()).collect();
+        // Where that cannot be told, all are tried one by one.
+        let free = self.store.unlocked(&identities).await.unwrap_or_default();
+        let mut is_free = free.into_iter().chain(std::iter::repeat(false));
+        let (mut rest, locked): (Vec<_>, Vec<_>) = items.into_iter().partition(|_| is_free.next() == Some(true));
+        if locked.is_empty() {
+            // The row is being inserted and cannot be seen yet, or became free just now.
+            if let [_] = rest.as_slice() {
+                rest.into_iter().for_each(|item| self.try_alone(item));
+            } else {
+                let mut line = self.line();
+                line.run_singly(rest.len());
+                line.put_back(std::mem::take(&mut rest));
+            }
+            return;
+        }
+        let mut blocked = std::collections::HashSet::new();
+        for item in locked {
+            // Of one identity only the first is tried; the others wait behind it in the line.
+            if blocked.insert(item.work.identity().clone()) {
+                self.try_alone(item);
+            } else {
+                rest.push(item);
+            }
+        }
+        self.line().put_back(rest);
+    }
+
+    fn try_alone(self: &Arc<Self>, item: Item) {
+        self.line().block(item.work.identity().clone());
+        tokio::spawn(Arc::clone(self).run_alone(item));
+    }
+
+    async fn run_alone(self: Arc<Self>, item: Item) {
+        let identity = item.work.identity().clone();
+        let items = vec![item];
+        loop {
+            match run(&*self.store, &items).await {
+                Ok(answers) => {
+                    self.answer_all(items, answers);
+                    break;
+                }
+                Err(error) if !error.code.is_retriable() || items.iter().all(|item| item.deadline <= Instant::now()) => {
+                    self.fail(items, &locked_for_too_long(error));
+                    break;
+                }
+                Err(error) => {
+                    items.iter().for_each(|item| item.failed_once(&error));
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        self.line().unblock(&identity);
+        self.arrived.notify_one();
+    }
+
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn limits(&self) -> Limits {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn locked_for_too_long(error: Error) -> Error {
+    if error.conflict == Conflict::Locked { Error { code: ErrorCode::Timeout, ..error } } else { error }
+}
+
+/// One transaction of items with the same verb.
+async fn run(store: &dyn Store, items: &[Item]) -> Result<Vec<Answer>> {
+    let failures: Vec<NewFailure> =
+        items.iter().filter_map(|item| if let Work::Push(failure) = &item.work { Some(failure.clone()) } else { None }).collect();
+    if !failures.is_empty() {
+        return Ok(store.push(&failures).await?.into_iter().map(Answer::Pushed).collect());
+    }
+    let successes: Vec<Success> = items
+        .iter()
+        .filter_map(|item| if let Work::Resolve(success) = &item.work { Some(success.clone()) } else { None })
+        .collect();
+    Ok(store.resolve(&successes).await?.into_iter().map(Answer::Resolved).collect())
+}
