@@ -22,8 +22,8 @@ const folder = mkdtempSync(path.join(tmpdir(), 'release-gate-'))
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))
 
 /** The smallest ELF that says what a binary says: processor, libraries, the newest glibc, and whether it stays. */
-function elf({ machine = 62, needed = ['libc.so.6'], glibc = '2.17', stays = true } = {}): Buffer {
-  const words = ['', ...needed, `GLIBC_${glibc}`]
+function elf({ machine = 62, needed = ['libc.so.6'], glibc = '2.17', stays = true, version = '3.0.0' } = {}): Buffer {
+  const words = ['', ...needed, `GLIBC_${glibc}`, `[kafka-error-retry ${version}]`]
   const strings = Buffer.from(`${words.join('\0')}\0`)
   const offsetOf = (word: string) => strings.indexOf(`\0${word}\0`) + 1
   const dynamic = Buffer.alloc(16 * (needed.length + 2))
@@ -103,6 +103,10 @@ test('a package of another version, name or platform is refused', (t) => {
   t.deepEqual(problems({}, { version: '2.9.9' }), ['npm/linux-x64-gnu: version is "2.9.9", not "3.0.0"'])
   t.deepEqual(problems({}, { libc: ['musl'] }), ['npm/linux-x64-gnu: libc is ["musl"], not ["glibc"]'])
   t.is(problems({}, { name: 'binding', cpu: ['arm64'] }).length, 2)
+})
+
+test('a binary that was left over from another version is refused', (t) => {
+  t.regex(problems({ [binary]: elf({ version: '2.9.9' }) }).join(), /is not of version 3\.0\.0/)
 })
 
 test('a binary for another processor or system is refused', (t) => {

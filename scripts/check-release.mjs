@@ -7,7 +7,7 @@ import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { binaryFacts, isNewer } from './binary-facts.mjs'
-import { describe, glibcFloor, root as rootUrl } from './targets.mjs'
+import { describe, glibcFloor, manifest, root as rootUrl, targets } from './targets.mjs'
 
 /** What a binary may need from the system: the C library in its parts. Everything else is linked in. */
 const systemLibraries = {
@@ -16,7 +16,7 @@ const systemLibraries = {
 }
 
 /** What is wrong with the bytes of a binary. */
-export function problemsOfBinary(target, bytes) {
+export function problemsOfBinary(target, bytes, version) {
   const say = (text) => `${target.binary}: ${text}`
   let facts
   try {
@@ -25,6 +25,8 @@ export function problemsOfBinary(target, bytes) {
     return [say(error.message)]
   }
   const problems = []
+  // src/binding/mod.rs puts it there.
+  if (!bytes.includes(`[${manifest.name} ${version}]`)) problems.push(say(`is not of version ${version}`))
   if (facts.format !== target.format) problems.push(say(`is ${facts.format}, not ${target.format}`))
   if (facts.cpu !== target.cpu) problems.push(say(`is for ${facts.cpu}, not ${target.cpu}`))
   if (facts.format !== 'elf' || target.format !== 'elf') return problems
@@ -63,13 +65,13 @@ export function problemsOfPackage(folder, target, version) {
   }
   if (!own.files?.includes(target.binary)) problems.push(say(`files does not name ${target.binary}`))
   if (binaries.includes(target.binary)) {
-    problems.push(...problemsOfBinary(target, readFileSync(path.join(folder, target.binary))))
+    problems.push(...problemsOfBinary(target, readFileSync(path.join(folder, target.binary)), version))
   }
   return problems
 }
 
-/** What is wrong with the root package, which is `manifest`, and with the folders under npm/ as a whole. */
-export function problemsOfRoot(root, { manifest, targets, tag }) {
+/** What is wrong with the root package and with the folders under npm/ as a whole. */
+export function problemsOfRoot(root, tag) {
   const read = (file) => (existsSync(path.join(root, file)) ? readFileSync(path.join(root, file), 'utf8') : '')
   const problems = []
   const { version } = manifest
@@ -97,12 +99,10 @@ export function problemsOfRoot(root, { manifest, targets, tag }) {
 
 function main(triples) {
   const root = fileURLToPath(rootUrl)
-  const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
-  const targets = manifest.napi.targets.map(describe)
   const chosen = triples.length > 0 ? triples.map(describe) : targets
   const tag = process.env.GITHUB_REF_TYPE === 'tag' ? process.env.GITHUB_REF_NAME : undefined
   const problems = [
-    ...problemsOfRoot(root, { manifest, targets, tag }),
+    ...problemsOfRoot(root, tag),
     ...chosen.flatMap((target) => problemsOfPackage(path.join(root, 'npm', target.name), target, manifest.version)),
   ]
   for (const problem of problems) process.stdout.write(`${problem}\n`)

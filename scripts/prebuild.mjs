@@ -76,7 +76,7 @@ function main(triples) {
   for (const target of chosen) {
     const file = build(target, folder)
     const bytes = readFileSync(file)
-    const problems = problemsOfBinary(target, bytes)
+    const problems = problemsOfBinary(target, bytes, manifest.version)
     if (problems.length > 0) throw new Error(problems.join('\n'))
     say(`${path.relative(root, file)}: ${(bytes.length / 1e6).toFixed(1)} MB, ${load(target, file)}`)
   }
