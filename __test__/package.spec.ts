@@ -112,6 +112,10 @@ test('it needs Node 20.19 and no other package, and runs nothing when it is inst
   t.deepEqual(ran, [])
 })
 
+test('npm run build builds for this machine only, although npm runs prebuild before it', (t) => {
+  t.is(execFileSync(process.execPath, ['scripts/prebuild.mjs'], { encoding: 'utf8' }), '')
+})
+
 test('what is packed is the compiled face, the generated loader and nothing else', (t) => {
   const compiled = readdirSync(path.join(process.cwd(), 'ts'), { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll('\\', '/'))

@@ -1,6 +1,6 @@
-// Usage: npm run prebuild [-- TARGET...]
-// Builds the binaries of the given Linux targets (without any: all four) on this machine and lays each of them into
-// its folder under npm/. zig is the C compiler and the linker: one tool for both C libraries and both processors, and
+// Usage: npm run prebuild -- all | TARGET...
+// Builds the binaries of the given Linux targets, or of all four, on this machine and lays each of them into its
+// folder under npm/. zig is the C compiler and the linker: one tool for both C libraries and both processors, and
 // its glibc can be older than the one of this machine.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, readFileSync } from 'node:fs'
@@ -67,13 +67,14 @@ function load(target, file) {
 
 function main(triples) {
   const buildable = targets.filter((target) => target.os === 'linux')
-  const chosen = triples.length > 0 ? buildable.filter(({ triple }) => triples.includes(triple)) : buildable
-  const unknown = triples.filter((triple) => !buildable.some((target) => target.triple === triple))
-  if (unknown.length > 0) {
-    throw new Error(`${unknown.join(', ')}: not one of ${buildable.map(({ triple }) => triple).join(', ')}`)
-  }
+  const names = buildable.map(({ triple }) => triple)
+  const wanted = triples.join() === 'all' ? names : triples
+  // npm takes a script of this name for a part of `npm run build` too, and hands it no arguments then.
+  if (wanted.length === 0) return
+  const unknown = wanted.filter((triple) => !names.includes(triple))
+  if (unknown.length > 0) throw new Error(`${unknown.join(', ')}: neither all nor one of ${names.join(', ')}`)
   const folder = installTools()
-  for (const target of chosen) {
+  for (const target of buildable.filter(({ triple }) => wanted.includes(triple))) {
     const file = build(target, folder)
     const bytes = readFileSync(file)
     const problems = problemsOfBinary(target, bytes, manifest.version)
