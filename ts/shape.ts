@@ -107,10 +107,12 @@ export const duration: Shape = (value, path, reading) =>
 
 /** An array whose items have one shape. */
 export function listOf(item: Shape, expected: string): Shape {
-  return (value, path, reading) =>
-    Array.isArray(value)
-      ? value.map((each: unknown, index) => item(each, `${path}[${index}]`, reading))
-      : reading.problem(path, expected, value)
+  return (value, path, reading) => {
+    if (!Array.isArray(value)) return reading.problem(path, expected, value)
+    const read = value.map((each: unknown, index) => item(each, `${path}[${index}]`, reading))
+    // A list with a hole is left out as a whole: what is wrong in it has been said.
+    return read.includes(undefined) ? undefined : read
+  }
 }
 
 /** An object of free names with plain values, which are passed on as text. */

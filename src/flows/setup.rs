@@ -31,7 +31,10 @@ pub async fn prepare_store(store: &dyn Store, options: &Options, journal: &dyn J
 /// # Errors
 /// With `requireKafka: true` when no broker answers, or a topic cannot be created.
 pub async fn prepare_topics(broker: &dyn Broker, options: &Options, journal: &dyn Journal) -> Result<bool> {
-    if let Err(error) = broker.probe(ms(options.connect_timeout)).await {
+    // Who does not insist on a broker does not wait long for one: it is looked for again in the background.
+    let within = ms(options.connect_timeout);
+    let within = if options.require_kafka { within } else { within.min(LOOK) };
+    if let Err(error) = broker.probe(within).await {
         if options.require_kafka {
             return Err(error);
         }
@@ -74,5 +77,7 @@ async fn warn_about_partitions(broker: &dyn Broker, topic: &str, options: &Optio
     }
 }
 
+/// How long `initialize()` waits for a broker that it does not insist on.
+const LOOK: Duration = Duration::from_secs(2);
 /// How long to wait before looking for a broker again.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(2);

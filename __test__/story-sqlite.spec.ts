@@ -1,0 +1,3 @@
+import { mainStory } from './suites/main-story.js'
+
+mainStory('sqlite')

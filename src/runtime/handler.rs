@@ -1,0 +1,180 @@
+//! One handler: what may be called when, and how it begins and ends.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::parts::Parts;
+use super::{THREADS, lock, loops};
+use crate::clock::{SystemChance, SystemClock};
+use crate::cron::Rule;
+use crate::domain::error::Outcome;
+use crate::domain::options::{Options, ms};
+use crate::domain::{Error, ErrorCode, Result};
+use crate::flows::deliver::SweepReport;
+use crate::flows::setup;
+use crate::journal::Queue;
+use crate::kafka::KafkaBroker;
+use crate::ports::{Broker, Clock, Journal, Store};
+use crate::store::steady::Steady;
+
+/// One handler.
+pub struct Handler {
+    options: Options,
+    rule: Option<Rule>,
+    journal: Arc<Queue>,
+    parts: OnceCell<Arc<Parts>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    is_closing: Arc<AtomicBool>,
+    closed: OnceCell<u64>,
+}
+
+impl Handler {
+    /// Without any I/O.
+    #[must_use]
+    pub fn new(options: Options, rule: Option<Rule>) -> Self {
+        let journal = Arc::new(Queue::new(options.log_level));
+        Self {
+            options,
+            rule,
+            journal,
+            parts: OnceCell::new(),
+            task: Mutex::default(),
+            is_closing: Arc::default(),
+            closed: OnceCell::new(),
+        }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub const fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// Its events.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<Queue> {
+        &self.journal
+    }
+
+    /// The parts, once there are any.
+    ///
+    /// # Errors
+    /// `KER_STATE` before `initialize()`, `KER_CLOSED` from `close()` on.
+    pub fn parts(&self) -> Result<&Arc<Parts>> {
+        if self.is_closing.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        self.parts
+            .get()
+            .ok_or_else(|| Error::new(ErrorCode::State, "call initialize function first").with_outcome(Outcome::NotDone))
+    }
+
+    /// Opens store and broker, makes tables and topics. Shared while in flight; a failure closes what was opened.
+    ///
+    /// # Errors
+    /// What [`setup`] says; `KER_CLOSED`.
+    pub async fn initialize(&self) -> Result<()> {
+        if self.is_closing.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        let parts = self.parts.get_or_try_init(|| self.open()).await?;
+        if self.is_closing.load(Ordering::Acquire) {
+            // `close()` came in between and saw nothing to close.
+            parts.end(Duration::from_millis(self.options.close_timeout)).await;
+            return Err(closed());
+        }
+        Ok(())
+    }
+
+    async fn open(&self) -> Result<Arc<Parts>> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let journal: Arc<dyn Journal> = Arc::clone(&self.journal) as _;
+        let log = self.options.db.logging.then(|| Arc::clone(&journal));
+        let inner = crate::store::open(&self.options, Arc::clone(&clock))?;
+        let store = Arc::new(Steady::new(inner, clock, Arc::new(SystemChance), log));
+        let broker: Arc<dyn Broker> = Arc::new(KafkaBroker::new(&self.options, Arc::clone(&journal))?);
+        let ready = async {
+            let facts = setup::prepare_store(&*store, &self.options, &*journal).await?;
+            let has_topics = setup::prepare_topics(&*broker, &self.options, &*journal).await?;
+            Ok((facts, has_topics))
+        };
+        match ready.await {
+            Ok((facts, has_topics)) => {
+                let parts = Parts::new(&self.options, store, broker, &journal, Arc::clone(&self.is_closing), facts.max_payload);
+                parts.start(&self.options, has_topics, Arc::clone(&self.journal) as _, Arc::clone(&self.is_closing));
+                Ok(parts)
+            }
+            Err(error) => {
+                let within = ms(self.options.close_timeout);
+                let _closed_or_left = timeout(within, store.close()).await;
+                broker.close(within).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Sweeps from now on, by the rule or as soon as something is due. A second call changes nothing.
+    ///
+    /// # Errors
+    /// As [`Handler::parts`].
+    pub fn start_sweeps(&self) -> Result<()> {
+        let parts = Arc::clone(self.parts()?);
+        let mut task = lock(&self.task);
+        if task.is_none() {
+            let journal = Arc::clone(&self.journal);
+            *task = Some(match self.rule.clone() {
+                Some(rule) => THREADS.spawn(loops::by_rule(parts, rule, journal)),
+                None => THREADS.spawn(loops::by_due_time(parts, self.options.namespace.clone(), journal)),
+            });
+        }
+        Ok(())
+    }
+
+    /// No sweep begins any more; one that runs is waited for.
+    pub async fn stop_sweeps(&self) {
+        let task = lock(&self.task).take();
+        let (Some(task), Some(parts)) = (task, self.parts.get()) else { return };
+        // Under the lock no sweep runs, so the task is ended between two of them and never within one.
+        let _no_sweep_runs = parts.sweeping.lock().await;
+        task.abort();
+    }
+
+    /// Whether sweeps are made by themselves.
+    #[must_use]
+    pub fn is_sweeping(&self) -> bool {
+        lock(&self.task).is_some()
+    }
+
+    /// One pass now; waits for one that runs.
+    ///
+    /// # Errors
+    /// As [`Handler::parts`]; when the store cannot be read.
+    pub async fn sweep(&self) -> Result<SweepReport> {
+        self.parts()?.sweep().await
+    }
+
+    /// Ends everything within `closeTimeout`; says how many parts did not end in time.
+    pub async fn close(&self) -> u64 {
+        self.is_closing.store(true, Ordering::Release);
+        *self.closed.get_or_init(|| self.end()).await
+    }
+
+    async fn end(&self) -> u64 {
+        let deadline = Instant::now() + ms(self.options.close_timeout);
+        let leaked = u64::from(timeout_at(deadline, self.stop_sweeps()).await.is_err());
+        let left = deadline.saturating_duration_since(Instant::now());
+        match self.parts.get() {
+            Some(parts) => leaked + parts.end(left).await,
+            None => leaked,
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorCode::Closed, "the handler is closed").with_outcome(Outcome::NotDone)
+}
