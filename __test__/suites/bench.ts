@@ -89,6 +89,7 @@ export class Bench {
   async createTopic(name: string, configEntries: { name: string; value: string }[], numPartitions = 1): Promise<void> {
     const topics = [{ topic: name, numPartitions, configEntries }]
     await administer((admin) => admin.createTopics({ topics, waitForLeaders: false }))
+    await eventually(() => this.partitions(name).then(({ partitions }) => partitions > 0, () => false))
   }
 }
 
