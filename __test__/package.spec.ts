@@ -124,7 +124,7 @@ test('what is packed is the compiled face, the generated loader and nothing else
       const [, name, module] = /^(.*)\.(m?)ts$/.exec(file) ?? []
       return [`dist/${name}.${module}js`, `dist/${name}.d.${module}ts`]
     })
-  const documents = ['LICENSE', 'README.md', 'CHANGELOG.md'].filter((file) => existsSync(file))
+  const documents = readdirSync(process.cwd()).filter((file) => /^(LICENSE|README.*\.md|CHANGELOG\.md)$/.test(file))
   const entries = ['index.js', 'index.d.ts', 'native.js', 'native.d.ts', 'package.json']
   const output = execFileSync('npm', ['pack', '--dry-run', '--ignore-scripts', '--json'], {
     encoding: 'utf8',
