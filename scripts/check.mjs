@@ -23,7 +23,11 @@ const rustChecks = [
 const nodeChecks = [
   { program: 'prettier', args: [fix ? '--write' : '--check', '.'] },
   { program: 'oxlint', args: fix ? ['--fix'] : [] },
-  { program: 'tsc', args: ['--noEmit', '-p', 'tsconfig.json'] },
+  // Written to dist/, which the types of the tests and the last two look at.
+  { program: 'tsc', args: ['-p', 'tsconfig.json'] },
+  { program: 'tsc', args: ['-p', 'tsconfig.types.json'] },
+  { program: 'publint', args: ['--strict'] },
+  { program: 'attw', args: ['--pack', '.', '--no-emoji'] },
 ]
 
 /** Why a check cannot run at all, or undefined. */

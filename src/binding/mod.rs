@@ -27,3 +27,10 @@ use crate::domain::ErrorCode;
 pub fn error_codes() -> Vec<&'static str> {
     ErrorCode::ALL.iter().map(|code| code.as_str()).collect()
 }
+
+/// `"[kafka-error-retry 3.0.0]"`. The gate before a release looks for it in the bytes of binaries that it cannot load.
+#[napi(catch_unwind)]
+#[must_use]
+pub fn build_stamp() -> &'static str {
+    concat!("[", env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "]")
+}
