@@ -17,38 +17,41 @@ const has = (name: string): boolean => {
 }
 
 if (has('kafka')) {
-  test.serial('10: without a broker failures are stored, and redelivery begins by itself when it comes back', async (t) => {
-    const kafka = await startKafka({ say: () => undefined })
-    t.teardown(() => kafka.stop())
-    await kafka.kill()
-    const handler = new KafkaErrorHandler({
-      db: 'memory:',
-      kafka: { brokers: kafka.brokers, topics: ['outage'], partitions: 2, replicas: 1 },
-      policy: { retryCount: 3, maxDelay: 5 },
-      logger: false,
-    })
-    t.teardown(() => handler.close())
-    const warned = event(handler, 'warning', ({ code }) => code === 'brokerUnavailable')
-    const redelivered = event(handler, 'redelivered')
-    await handler.initialize()
-    await warned
-    await handler.runRetryTask()
-    const stored = await handler.pushError({ topic: 'outage', value: 'v', dataId: 'a' })
-    const health = await handler.health()
-    t.is(health.status, 'degraded')
-    await kafka.restart()
-    t.like(await redelivered, { dataId: 'a', attempt: 2 })
-    t.like(await handler.entries.get(stored.id), { retryCount: 1 }, 'the outage cost no attempt')
+  test.serial(
+    '10: without a broker failures are stored, and redelivery begins by itself when it comes back',
+    async (t) => {
+      const kafka = await startKafka({ say: () => undefined })
+      t.teardown(() => kafka.stop())
+      await kafka.kill()
+      const handler = new KafkaErrorHandler({
+        db: 'memory:',
+        kafka: { brokers: kafka.brokers, topics: ['outage'], partitions: 2, replicas: 1 },
+        policy: { retryCount: 3, maxDelay: 5 },
+        logger: false,
+      })
+      t.teardown(() => handler.close())
+      const warned = event(handler, 'warning', ({ code }) => code === 'brokerUnavailable')
+      const redelivered = event(handler, 'redelivered')
+      await handler.initialize()
+      await warned
+      await handler.runRetryTask()
+      const stored = await handler.pushError({ topic: 'outage', value: 'v', dataId: 'a' })
+      const health = await handler.health()
+      t.is(health.status, 'degraded')
+      await kafka.restart()
+      t.like(await redelivered, { dataId: 'a', attempt: 2 })
+      t.like(await handler.entries.get(stored.id), { retryCount: 1 }, 'the outage cost no attempt')
 
-    // Once more, while the handler runs.
-    await kafka.kill()
-    await handler.pushError({ topic: 'outage', value: 'v', dataId: 'b' })
-    const again = event(handler, 'redelivered', ({ dataId }) => dataId === 'b')
-    await kafka.restart()
-    t.like(await again, { dataId: 'b' })
-    const { entries } = await handler.entries.list({ dataId: 'b' })
-    t.true((entries[0]?.retryCount ?? 9) <= 2, 'an outage costs at most one attempt')
-  })
+      // Once more, while the handler runs.
+      await kafka.kill()
+      await handler.pushError({ topic: 'outage', value: 'v', dataId: 'b' })
+      const again = event(handler, 'redelivered', ({ dataId }) => dataId === 'b')
+      await kafka.restart()
+      t.like(await again, { dataId: 'b' })
+      const { entries } = await handler.entries.list({ dataId: 'b' })
+      t.true((entries[0]?.retryCount ?? 9) <= 2, 'an outage costs at most one attempt')
+    },
+  )
 }
 
 for (const [name, start, scheme] of [
@@ -85,6 +88,7 @@ for (const [name, start, scheme] of [
       ),
     )
     t.like(await handler.entries.get(before.id), { dataId: 'before', retryCount: 1 }, 'what was acknowledged is there')
-    if (outcome === 'not_done') t.is(await handler.entries.count({ dataId: 'during' }), 0, 'what was not done is not there')
+    if (outcome === 'not_done')
+      t.is(await handler.entries.count({ dataId: 'during' }), 0, 'what was not done is not there')
   })
 }

@@ -29,5 +29,8 @@ if (!existsSync(path.join(root, 'node_modules/.package-lock.json'))) {
 }
 // A build with nothing to do takes a second; the first one compiles librdkafka, OpenSSL and SQLite, about five minutes.
 must('build (the first one takes some minutes)', 'npm', ['run', 'build'])
-const { status } = spawnSync(process.execPath, [path.join(root, 'scripts/demo/run.mjs')], { cwd: root, stdio: 'inherit' })
+const { status } = spawnSync(process.execPath, [path.join(root, 'scripts/demo/run.mjs')], {
+  cwd: root,
+  stdio: 'inherit',
+})
 process.exit(status ?? 1)

@@ -111,7 +111,7 @@ function thereAreNodeTests() {
 
 async function testRust(env) {
   const { counts, read } = cargoReader()
-  const code = await run('cargo', ['test', '--release', '--no-fail-fast'], { env, read })
+  const code = await run('cargo', ['test', '--release', '--no-fail-fast', '--features', 'testing'], { env, read })
   return { ...counts, code }
 }
 
@@ -141,7 +141,7 @@ async function installModules() {
 
 async function build() {
   if (modulesAreStale() && !(await step('npm ci', installModules))) return false
-  return step('build', async () => ({ code: await run('npm', ['run', 'build']) }))
+  return step('build', async () => ({ code: await run('npm', ['run', 'build:test']) }))
 }
 
 async function testAll({ rust, node, avaArguments }) {

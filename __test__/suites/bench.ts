@@ -21,7 +21,11 @@ export interface Backend {
 export function backend(name: Backend['name']): Backend | undefined {
   if (name === 'sqlite') {
     const folder = mkdtempSync(path.join(tmpdir(), 'kafka-error-retry-story-'))
-    return { name, db: `sqlite:${path.join(folder, 'retry.db')}`, end: () => rmSync(folder, { recursive: true, force: true }) }
+    return {
+      name,
+      db: `sqlite:${path.join(folder, 'retry.db')}`,
+      end: () => rmSync(folder, { recursive: true, force: true }),
+    }
   }
   const url = service(name === 'mysql' ? 'KER_TEST_MYSQL_URL' : 'KER_TEST_POSTGRES_URL')
   return url === undefined ? undefined : { name, db: `${url}/ker-stories`, end: () => undefined }
@@ -101,7 +105,12 @@ export class Bench {
   async createTopic(name: string, configEntries: { name: string; value: string }[], numPartitions = 1): Promise<void> {
     const topics = [{ topic: name, numPartitions, configEntries }]
     await administer((admin) => admin.createTopics({ topics, waitForLeaders: false }))
-    await eventually(() => this.partitions(name).then(({ partitions }) => partitions > 0, () => false))
+    await eventually(() =>
+      this.partitions(name).then(
+        ({ partitions }) => partitions > 0,
+        () => false,
+      ),
+    )
   }
 }
 

@@ -71,7 +71,9 @@ function bytes(store: Backend): void {
     const reader = await bench.read()
     const records = await reader.until((all) => all.length === cases.length)
     for (const [key, value, expected] of cases) {
-      const found = records.find((record) => (key === null ? record.key === null : record.key?.equals(Buffer.from(key))))
+      const found = records.find((record) =>
+        key === null ? record.key === null : record.key?.equals(Buffer.from(key)),
+      )
       const wanted = expected ?? value
       t.is(hash(found?.value ?? null), wanted === null ? null : hash(Buffer.from(wanted)), String(key))
     }
@@ -86,7 +88,15 @@ function bytes(store: Backend): void {
     const bench = new Bench(t, store)
     const handler = await bench.handler({ policy: { ...quick, retryCount: 20 } })
     const headers = { trace: ['a', Buffer.from([0, 255])], single: 'b', empty: '' }
-    await handler.pushError({ topic: bench.topic, value: 'v', dataId: 'h', headers, partition: 2, offset: '41', timestamp: 5 })
+    await handler.pushError({
+      topic: bench.topic,
+      value: 'v',
+      dataId: 'h',
+      headers,
+      partition: 2,
+      offset: '41',
+      timestamp: 5,
+    })
     await handler.runRetryTask()
     const reader = await bench.read(async (record) => {
       if (reader.records.length < 10) await handler.pushError({ ...report(bench, record), dataId: 'h' })
@@ -108,7 +118,15 @@ function bytes(store: Backend): void {
 /** What a consumer hands in when the handling of a record failed. */
 function report(bench: Bench, record: Read) {
   const { key, value, headers, partition, offset } = record
-  return { topic: bench.topic, key, value, headers: headers ?? {}, partition, offset, error: new TypeError('no such customer') }
+  return {
+    topic: bench.topic,
+    key,
+    value,
+    headers: headers ?? {},
+    partition,
+    offset,
+    error: new TypeError('no such customer'),
+  }
 }
 
 function counting(store: Backend): void {
@@ -116,7 +134,9 @@ function counting(store: Backend): void {
     const bench = new Bench(t, store)
     const handler = await bench.handler()
     const options = JSON.stringify(bench.options({ policy: { retryCount: 100 } }))
-    const children = [1, 2].map(() => spawn(process.execPath, [pusher, options, bench.topic, '25'], { stdio: 'inherit' }))
+    const children = [1, 2].map(() =>
+      spawn(process.execPath, [pusher, options, bench.topic, '25'], { stdio: 'inherit' }),
+    )
     const codes = await Promise.all(children.map(async (child) => (await once(child, 'exit'))[0] as number))
     t.deepEqual(codes, [0, 0])
     const { entries } = await handler.entries.list()
@@ -199,7 +219,13 @@ function limits(store: Backend): void {
       await handler.pushError({ ...report(bench, record), dataId, policy: policyOf(dataId) })
     })
     await handler.pushError(
-      cases.map((_, n) => ({ topic: bench.topic, key: String(n), value: 'v', dataId: String(n), policy: policyOf(String(n)) })),
+      cases.map((_, n) => ({
+        topic: bench.topic,
+        key: String(n),
+        value: 'v',
+        dataId: String(n),
+        policy: policyOf(String(n)),
+      })),
     )
     await all
     for (const [n, [retryCount, counting, redeliveries]] of cases.entries()) {
@@ -263,7 +289,8 @@ function answers(store: Backend): void {
     const bench = new Bench(t, store)
     const handler = await bench.handler({ policy: quick })
     const push = () => handler.pushError({ topic: bench.topic, value: 'v', dataId: 'x' })
-    const success = (record: Read) => handler.notifySuccess({ topic: bench.topic, dataId: 'x', headers: record.headers ?? {} })
+    const success = (record: Read) =>
+      handler.notifySuccess({ topic: bench.topic, dataId: 'x', headers: record.headers ?? {} })
     const reader = await bench.read()
     const next = async (n: number): Promise<Read> => {
       await eventually(async () => (await handler.sweep()).delivered === 1)
@@ -297,7 +324,11 @@ function deadlines(store: Backend): void {
 
   test(`${store.name} 8: a known group that has not read the copy costs no attempt`, async (t) => {
     const bench = new Bench(t, store)
-    const handler = await bench.handler({ policy: { ...quick, retryCount: 2 }, outcomeTimeout: 300, groupId: bench.namespace })
+    const handler = await bench.handler({
+      policy: { ...quick, retryCount: 2 },
+      outcomeTimeout: 300,
+      groupId: bench.namespace,
+    })
     await handler.runRetryTask()
     const redelivered = event(handler, 'redelivered')
     const stored = await handler.pushError({ topic: bench.topic, value: 'v', dataId: 'n' })
@@ -320,10 +351,27 @@ function topics(store: Backend): void {
     const bench = new Bench(t, store)
     const handler = await bench.handler({
       policy: quick,
-      kafka: { brokers: brokers ?? '', topics: [bench.topic], partitions: 8, replicas: 1, topicConfig: { 'retention.ms': '3600000' } },
+      kafka: {
+        brokers: brokers ?? '',
+        topics: [bench.topic],
+        partitions: 8,
+        replicas: 1,
+        topicConfig: { 'retention.ms': '3600000' },
+      },
     })
     t.deepEqual(await bench.partitions(), { partitions: 8, replicas: 1 })
-    const expected = { '': 5, a: 4, foobar: 0, 'test-1': 3, 'order:42': 1, 'key-1': 6, é: 4, 中文: 5, '用户-1': 2, '😀': 0 }
+    const expected = {
+      '': 5,
+      a: 4,
+      foobar: 0,
+      'test-1': 3,
+      'order:42': 1,
+      'key-1': 6,
+      é: 4,
+      中文: 5,
+      '用户-1': 2,
+      '😀': 0,
+    }
     const pushes = Object.keys(expected).map((key) => ({ topic: bench.topic, key, value: 'v', dataId: `id-${key}` }))
     await handler.pushError(pushes)
     await handler.runRetryTask()

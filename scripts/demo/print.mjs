@@ -2,7 +2,14 @@
 import process from 'node:process'
 import { styleText } from 'node:util'
 
-const colors = { stored: 'yellow', redelivered: 'cyan', resolved: 'green', handled: 'green', dead: 'red', warning: 'magenta' }
+const colors = {
+  stored: 'yellow',
+  redelivered: 'cyan',
+  resolved: 'green',
+  handled: 'green',
+  dead: 'red',
+  warning: 'magenta',
+}
 const began = Date.now()
 
 function paint(color, text) {
@@ -11,17 +18,20 @@ function paint(color, text) {
 
 function line(type, { topic, dataId }, rest) {
   const seconds = ((Date.now() - began) / 1000).toFixed(2).padStart(6)
-  process.stdout.write(`${seconds} s  ${paint(colors[type], type.padEnd(11))} ${topic.padEnd(8)} ${dataId.padEnd(9)} ${rest}\n`)
+  process.stdout.write(
+    `${seconds} s  ${paint(colors[type], type.padEnd(11))} ${topic.padEnd(8)} ${dataId.padEnd(9)} ${rest}\n`,
+  )
 }
 
 /** Prints what happens and counts it, per order. */
 export function printEvents(handler) {
   const per = new Map()
   const of = (id) => {
-    if (!per.has(id)) per.set(id, { handled: 0, succeeded: 0, stored: 0, redelivered: 0, resolved: 0, dead: 0, gaps: [] })
+    if (!per.has(id))
+      per.set(id, { handled: 0, succeeded: 0, stored: 0, redelivered: 0, resolved: 0, dead: 0, gaps: [] })
     return per.get(id)
   }
-  let changed = () => {}
+  let changed = () => per.size
   handler.on('stored', (event) => {
     const order = of(event.dataId)
     order.stored++
@@ -56,13 +66,13 @@ export function printEvents(handler) {
       changed()
     },
     /** Resolves when every order is done one way or the other. */
-    settled: (orders, longest) =>
-      new Promise((resolve, reject) => {
-        const isDone = ({ id, failures }) => {
-          const { succeeded, resolved, dead } = of(id)
-          if (failures === 0) return succeeded > 0
-          return failures === Infinity ? dead > 0 : resolved > 0
-        }
+    settled(orders, longest) {
+      const isDone = ({ id, failures }) => {
+        const { succeeded, resolved, dead } = of(id)
+        if (failures === 0) return succeeded > 0
+        return failures === Infinity ? dead > 0 : resolved > 0
+      }
+      return new Promise((resolve, reject) => {
         const late = setTimeout(() => reject(new Error(`not done after ${longest / 1000} s`)), longest)
         changed = () => {
           if (!orders.every(isDone)) return
@@ -70,6 +80,7 @@ export function printEvents(handler) {
           resolve()
         }
         changed()
-      }),
+      })
+    },
   }
 }

@@ -8,7 +8,13 @@ function expected(failures) {
   const isPoison = failures === Infinity
   const stored = isPoison ? RETRIES + 1 : failures
   const redelivered = isPoison ? RETRIES : failures
-  return { handled: stored + (isPoison ? 0 : 1), stored, redelivered, resolved: !isPoison && failures > 0 ? 1 : 0, dead: isPoison ? 1 : 0 }
+  return {
+    handled: stored + (isPoison ? 0 : 1),
+    stored,
+    redelivered,
+    resolved: !isPoison && failures > 0 ? 1 : 0,
+    dead: isPoison ? 1 : 0,
+  }
 }
 
 /** Prints the table; `true` if it adds up and exactly the dead order is left in the store. */
@@ -17,7 +23,9 @@ export function summarize(orders, tally, left) {
   const total = Object.fromEntries(columns.map((column) => [column, 0]))
   let isRight = true
   const print = (name, cells, verdict) =>
-    process.stdout.write(`${name.padEnd(10)} ${columns.map((column) => String(cells[column]).padStart(13)).join('')}  ${verdict}\n`)
+    process.stdout.write(
+      `${name.padEnd(10)} ${columns.map((column) => String(cells[column]).padStart(13)).join('')}  ${verdict}\n`,
+    )
   process.stdout.write('\n')
   print('', Object.fromEntries(columns.map((column) => [column, column])), '')
   for (const { id, failures } of orders) {
