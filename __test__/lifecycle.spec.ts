@@ -17,7 +17,7 @@ async function cycle(file: string): Promise<void> {
   const handler = new KafkaErrorHandler({
     db: `sqlite:${file}`,
     kafka: { brokers: '127.0.0.1:1' },
-    connectTimeout: 1,
+    connectTimeout: 200,
     logger: false,
   })
   await handler.initialize()
@@ -47,7 +47,7 @@ onLinux('two hundred handlers leave no thread and no open file behind', async (t
 const program = `
   const { workerData, parentPort } = require('node:worker_threads')
   const { KafkaErrorHandler } = require(workerData)
-  const handler = KafkaErrorHandler.getInstance({ db: 'memory:', kafka: { brokers: '127.0.0.1:1' }, connectTimeout: 1, logger: false })
+  const handler = KafkaErrorHandler.getInstance({ db: 'memory:', kafka: { brokers: '127.0.0.1:1' }, connectTimeout: 200, logger: false })
   handler.initialize().then(async () => {
     const { retryCount } = await handler.pushError({ topic: 'orders', value: 'v', dataId: 1 })
     parentPort.postMessage(retryCount)
@@ -79,7 +79,7 @@ test.serial('a worker that is terminated with an open handler takes nobody along
   const handler = new KafkaErrorHandler({
     db: 'memory:',
     kafka: { brokers: '127.0.0.1:1' },
-    connectTimeout: 1,
+    connectTimeout: 200,
     logger: false,
   })
   await handler.initialize()

@@ -12,12 +12,15 @@ const native = require('./native.js') as {
 }
 
 test('a panic while JavaScript waits is an exception, and the process lives on', (t) => {
-  if (native.panicNow === undefined) return t.pass('built without the feature testing')
-  t.throws(() => native.panicNow?.())
+  const { panicNow } = native
+  if (panicNow === undefined) t.log('built without the feature testing')
+  else t.throws(() => panicNow())
   t.true(native.errorCodes().includes('KER_INTERNAL'))
 })
 
 test('a panic on a thread of ours is a rejection with KER_INTERNAL, and further calls work', async (t) => {
-  if (native.panicLater === undefined) return t.pass('built without the feature testing')
-  for (let n = 0; n < 3; n++) await t.throwsAsync(async () => native.panicLater?.(), { code: 'KER_INTERNAL' })
+  const { panicLater } = native
+  if (panicLater === undefined) t.log('built without the feature testing')
+  else for (let n = 0; n < 3; n++) await t.throwsAsync(async () => panicLater(), { code: 'KER_INTERNAL' })
+  t.true(native.errorCodes().length > 0)
 })

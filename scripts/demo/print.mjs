@@ -31,6 +31,11 @@ export function printEvents(handler) {
       per.set(id, { handled: 0, succeeded: 0, stored: 0, redelivered: 0, resolved: 0, dead: 0, gaps: [] })
     return per.get(id)
   }
+  const isDone = ({ id, failures }) => {
+    const { succeeded, resolved, dead } = of(id)
+    if (failures === 0) return succeeded > 0
+    return failures === Infinity ? dead > 0 : resolved > 0
+  }
   let changed = () => per.size
   handler.on('stored', (event) => {
     const order = of(event.dataId)
@@ -67,11 +72,6 @@ export function printEvents(handler) {
     },
     /** Resolves when every order is done one way or the other. */
     settled(orders, longest) {
-      const isDone = ({ id, failures }) => {
-        const { succeeded, resolved, dead } = of(id)
-        if (failures === 0) return succeeded > 0
-        return failures === Infinity ? dead > 0 : resolved > 0
-      }
       return new Promise((resolve, reject) => {
         const late = setTimeout(() => reject(new Error(`not done after ${longest / 1000} s`)), longest)
         changed = () => {
