@@ -1,3 +1,5 @@
+//! Lets the addon find Node's own symbols at run time.
+
 use std::env;
 
 fn main() {

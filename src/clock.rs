@@ -31,6 +31,7 @@ impl Clock for SystemClock {
 #[derive(Debug, Default)]
 pub struct SystemChance;
 
+#[expect(clippy::disallowed_methods, reason = "the one place that draws")]
 impl Chance for SystemChance {
     fn bits(&self) -> [u8; 16] {
         let mut bits = [0; 16];

@@ -10,9 +10,9 @@
 //! | [`store`] | the stores; adding a database is one folder and one line | `domain`, `ports` |
 //! | `kafka` | the broker over librdkafka | `domain`, `ports` |
 //! | [`clock`], [`journal`] | the process's time and randomness; the queue of events for JavaScript | `domain`, `ports` |
-//! | `cron` | schedule rules | `flows` |
+//! | `cron` | schedule rules | `domain`, `ports` |
 //! | `runtime` | the only wiring: builds the parts, runs the loops | all of the above |
-//! | `binding` | what Node sees: convert, call, wrap | `domain`, `runtime` |
+//! | `binding` | what Node sees: convert, call, wrap | `domain`, `flows`, `runtime` |
 //!
 //! `tests/tidy.rs` holds these arrows, and `cargo check --no-default-features` compiles the core alone.
 

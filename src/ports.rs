@@ -76,7 +76,7 @@ pub struct StoreFacts {
 }
 
 /// An entry with its payload.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
     /// The entry.
     pub entry: Entry,

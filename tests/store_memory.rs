@@ -10,7 +10,7 @@ use store_suite::fixture::Bench;
 
 async fn open() -> Option<Bench> {
     let clock = Arc::new(ManualClock::default());
-    Some(Bench::new(Arc::new(MemoryStore::new(clock.clone())), Some(clock)).await)
+    Some(Bench::new(Arc::new(MemoryStore::new(Arc::<ManualClock>::clone(&clock))), Some(clock)).await)
 }
 
 store_suite!(open);

@@ -58,11 +58,11 @@ pub enum Turn {
 }
 
 /// After so long the deadline of a copy counts, whatever its group has read.
-const PATIENCE: Duration = Duration::from_secs(86_400);
+const PATIENCE: Duration = Duration::from_hours(24);
 
 /// What a claimed entry needs, by the state it was found in.
 #[must_use]
-pub fn turn(claimed: &Claimed) -> Turn {
+pub const fn turn(claimed: &Claimed) -> Turn {
     match (claimed.entry.state, claimed.entry.delivered) {
         // A lease on an entry whose copy is out was one for a look: who died over it had delivered nothing.
         (State::Awaiting | State::Leased, Some(copy)) if !copy.is_counting => Turn::Look,
@@ -74,7 +74,7 @@ pub fn turn(claimed: &Claimed) -> Turn {
 }
 
 /// Nothing changed but the state and when it is due.
-fn back(entry: &Entry, reason: Reason, due_in: Duration) -> Settlement {
+const fn back(entry: &Entry, reason: Reason, due_in: Duration) -> Settlement {
     Settlement {
         id: entry.id,
         state: State::Scheduled,
@@ -110,13 +110,13 @@ pub fn suspected(entry: &Entry, chance: f64) -> Settlement {
 
 /// Given back without an attempt, to be tried again after `due_in`.
 #[must_use]
-pub fn given_back(entry: &Entry, reason: Reason, due_in: Duration) -> Settlement {
+pub const fn given_back(entry: &Entry, reason: Reason, due_in: Duration) -> Settlement {
     back(entry, reason, due_in)
 }
 
 /// Set aside by a guard.
 #[must_use]
-pub fn held(entry: &Entry, reason: Reason) -> Settlement {
+pub const fn held(entry: &Entry, reason: Reason) -> Settlement {
     Settlement { state: State::Held, ..back(entry, reason, Duration::ZERO) }
 }
 

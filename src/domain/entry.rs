@@ -178,7 +178,7 @@ pub struct Delivered {
 }
 
 /// One stored failure without its payload.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Number in the store; 0 until it is stored.
     pub id: i64,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::entry::{Entry, Identity};
 
 /// One thing that happened. In JSON `type` names it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum Event {
     /// A failure is durable.
@@ -92,7 +92,7 @@ pub enum Event {
 }
 
 /// Text of a warning or error.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Notice {
     /// Stable name.
     pub code: String,
@@ -103,7 +103,7 @@ pub struct Notice {
 }
 
 /// Which entry an event is about.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
     /// Its number, decimal.

@@ -9,7 +9,7 @@ use super::time::Timestamp;
 use super::verbs::{Effect, NewFailure, Pushed};
 
 /// An entry that failures made or changed, with what the newest of them brought.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// The entry.
     pub entry: Entry,
@@ -50,14 +50,13 @@ pub fn fold(existing: Vec<Entry>, now: Timestamp, failures: &[NewFailure]) -> Fo
     let mut newest: HashMap<&Identity, &NewFailure> = HashMap::new();
     let mut answers = Vec::with_capacity(failures.len());
     for failure in failures {
-        let effect = match entries.get_mut(&failure.identity) {
-            Some(entry) => count(entry, failure, now),
-            None => {
-                let entry = first(failure, now);
-                let effect = if entry.state == State::Dead { Effect::Died } else { Effect::Counted };
-                entries.insert(failure.identity.clone(), entry);
-                effect
-            }
+        let effect = if let Some(entry) = entries.get_mut(&failure.identity) {
+            count(entry, failure, now)
+        } else {
+            let entry = first(failure, now);
+            let effect = if entry.state == State::Dead { Effect::Died } else { Effect::Counted };
+            entries.insert(failure.identity.clone(), entry);
+            effect
         };
         if effect != Effect::Nothing {
             newest.insert(&failure.identity, failure);
@@ -80,7 +79,7 @@ pub fn fold(existing: Vec<Entry>, now: Timestamp, failures: &[NewFailure]) -> Fo
     Folded { inserts, updates, answers }
 }
 
-fn answer(entry: &Entry, failure: &NewFailure, effect: Effect) -> Pushed {
+const fn answer(entry: &Entry, failure: &NewFailure, effect: Effect) -> Pushed {
     Pushed {
         id: entry.id,
         retry_count: entry.retry_count,

@@ -40,7 +40,7 @@ pub struct NewFailure {
 }
 
 /// What became of a recorded failure.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
     /// The entry's number.
     pub id: i64,
@@ -78,6 +78,10 @@ pub struct Success {
 
 impl Success {
     /// Whether it deletes this entry: always by id alone; with a copy only in its life and with no newer failure.
+    #[expect(
+        clippy::suspicious_operation_groupings,
+        reason = "a success is compared with the newest failure, not with the newest copy"
+    )]
     #[must_use]
     pub fn deletes(&self, entry: &Entry) -> bool {
         self.copy.is_none_or(|copy| copy.life == entry.life && copy.generation >= entry.failed_generation)
@@ -137,7 +141,7 @@ pub enum Company {
 }
 
 /// An entry under a lease, with its payload.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
     /// The entry as it was before the claim, apart from `generation`, which is one up if it was scheduled.
     pub entry: Entry,
@@ -161,7 +165,7 @@ pub struct Renewal {
 }
 
 /// The end of a lease: what its owner makes of the entry. Everything is written as given; the token is the guard.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settlement {
     /// The entry.
     pub id: i64,

@@ -73,6 +73,13 @@ pub struct Settled {
     sent: Option<Sent>,
 }
 
+impl Settled {
+    /// Nothing was sent.
+    const fn unsent(settlement: Settlement, entry: Entry) -> Self {
+        Self { entry, settlement, sent: None }
+    }
+}
+
 impl Deliverer {
     /// Turns a batch into settlements. Everything is sent before it returns.
     pub async fn deliver(&self, claimed: Vec<Claimed>, paused: &HashSet<String>) -> Vec<Settled> {
@@ -80,11 +87,13 @@ impl Deliverer {
         for claimed in claimed {
             let chance = self.chance.fraction();
             match decide::turn(&claimed) {
-                Turn::Fail(reason) => settled.push(self.settle(decide::failed(&claimed.entry, reason, chance), claimed.entry)),
-                Turn::Suspect => settled.push(self.settle(decide::suspected(&claimed.entry, chance), claimed.entry)),
+                Turn::Fail(reason) => {
+                    settled.push(Settled::unsent(decide::failed(&claimed.entry, reason, chance), claimed.entry));
+                }
+                Turn::Suspect => settled.push(Settled::unsent(decide::suspected(&claimed.entry, chance), claimed.entry)),
                 Turn::Look => to_look.push(claimed),
                 Turn::Deliver if paused.contains(&claimed.entry.identity.topic) => {
-                    settled.push(self.settle(decide::given_back(&claimed.entry, Reason::Paused, PAUSED), claimed.entry));
+                    settled.push(Settled::unsent(decide::given_back(&claimed.entry, Reason::Paused, PAUSED), claimed.entry));
                 }
                 Turn::Deliver => to_send.push(claimed),
             }
@@ -92,10 +101,6 @@ impl Deliverer {
         self.look(to_look, &mut settled).await;
         self.send(to_send, &mut settled).await;
         settled
-    }
-
-    fn settle(&self, settlement: Settlement, entry: Entry) -> Settled {
-        Settled { entry, settlement, sent: None }
     }
 
     /// Asks, once per group, whether it has passed its copies.
@@ -115,7 +120,7 @@ impl Deliverer {
                 let passed = passed.next().unwrap_or(Passed::NotYet);
                 let chance = self.chance.fraction();
                 let settlement = decide::after_look(&claimed.entry, passed, claimed.now, self.outcome_timeout, chance);
-                settled.push(self.settle(settlement, claimed.entry));
+                settled.push(Settled::unsent(settlement, claimed.entry));
             }
         }
     }
@@ -133,7 +138,7 @@ impl Deliverer {
                     copies.push((copy_of(&entry, message, topic, self.mark), Some(partition)));
                     entries.push(entry);
                 }
-                Route::Compacted => settled.push(self.settle(decide::held(&entry, Reason::Compacted), entry)),
+                Route::Compacted => settled.push(Settled::unsent(decide::held(&entry, Reason::Compacted), entry)),
                 Route::Closed(trouble) => settled.push(self.after_send(entry, Sent::Refused(trouble))),
             }
         }

@@ -15,6 +15,7 @@ use crate::domain::verbs::{Effect, NewFailure, Pushed, Resolved, Success};
 use crate::domain::{Error, ErrorCode, Result};
 
 /// What is asked of the store.
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are failures under load; a box each would cost more")]
 #[derive(Debug, Clone)]
 pub enum Work {
     /// Record a failure.
@@ -115,6 +116,7 @@ impl Item {
 
     /// What listeners hear of an answer. Where a COMMIT was never answered, what the repetition finds recorded was
     /// recorded by this call, and nobody has been told of it.
+    #[must_use]
     pub fn told(&self, answer: &Answer) -> Answer {
         match answer {
             Answer::Pushed(pushed) if pushed.effect == Effect::Nothing && self.progress.is_doubtful.load(Ordering::Acquire) => {
@@ -165,6 +167,7 @@ impl Ticket {
 }
 
 /// A store that answers but whose row a stranger holds: not the store's failure, but our deadline.
+#[must_use]
 pub fn locked_for_too_long(error: Error) -> Error {
     if error.conflict == Conflict::Locked { Error { code: ErrorCode::Timeout, ..error } } else { error }
 }
@@ -273,7 +276,7 @@ impl Line {
     }
 
     /// So many items were answered.
-    pub fn done(&mut self, count: usize) {
+    pub const fn done(&mut self, count: usize) {
         self.running -= count;
     }
 
@@ -288,7 +291,7 @@ impl Line {
     }
 
     /// Refuses further items.
-    pub fn close(&mut self) {
+    pub const fn close(&mut self) {
         self.is_closed = true;
     }
 

@@ -75,13 +75,12 @@ impl Router {
         journal: &dyn Journal,
     ) -> Route {
         let topic = self.topic(entry);
-        let facts = match seen.0.get(&topic) {
-            Some(known) => known.clone(),
-            None => {
-                let learned = self.learn(&topic, broker).await;
-                seen.0.insert(topic.clone(), learned.clone());
-                learned
-            }
+        let facts = if let Some(known) = seen.0.get(&topic) {
+            known.clone()
+        } else {
+            let learned = self.learn(&topic, broker).await;
+            seen.0.insert(topic.clone(), learned.clone());
+            learned
         };
         let facts = match facts {
             Ok(facts) => facts,

@@ -104,8 +104,8 @@ impl Writer {
 
     /// Writes a batch: one transaction for its failures, one for its successes. `false` when the store did not answer.
     async fn write(self: &Arc<Self>, batch: Vec<Item>) -> bool {
-        let (pushes, successes): (Vec<_>, Vec<_>) = batch.into_iter().partition(|item| matches!(item.work, Work::Push(_)));
-        let (pushed, resolved) = tokio::join!(self.write_alike(pushes), self.write_alike(successes));
+        let (failures, successes): (Vec<_>, Vec<_>) = batch.into_iter().partition(|item| matches!(item.work, Work::Push(_)));
+        let (pushed, resolved) = tokio::join!(self.write_alike(failures), self.write_alike(successes));
         pushed && resolved
     }
 
@@ -136,7 +136,9 @@ impl Writer {
     }
 
     async fn recover(self: &Arc<Self>, items: Vec<Item>, error: Error) -> bool {
-        items.iter().for_each(|item| item.failed_once(&error));
+        for item in &items {
+            item.failed_once(&error);
+        }
         match error.conflict {
             Conflict::Locked => {
                 self.split_locked(items).await;
@@ -170,7 +172,9 @@ impl Writer {
 
     fn fail(&self, items: Vec<Item>, error: &Error) {
         self.line().done(items.len());
-        items.into_iter().for_each(|item| item.fail(error));
+        for item in items {
+            item.fail(error);
+        }
         self.arrived.notify_one();
     }
 
@@ -184,7 +188,9 @@ impl Writer {
         if locked.is_empty() {
             // The row is being inserted and cannot be seen yet, or became free just now.
             if let [_] = rest.as_slice() {
-                rest.into_iter().for_each(|item| self.try_alone(item));
+                for item in rest {
+                    self.try_alone(item);
+                }
             } else {
                 let mut line = self.line();
                 line.run_singly(rest.len());
@@ -223,7 +229,9 @@ impl Writer {
                     break;
                 }
                 Err(error) => {
-                    items.iter().for_each(|item| item.failed_once(&error));
+                    for item in &items {
+                        item.failed_once(&error);
+                    }
                     sleep(PAUSE).await;
                 }
             }

@@ -54,7 +54,7 @@ pub async fn claims_at_once_share_the_entries(bench: &Bench) {
         })
     });
     let mut ids = Vec::new();
-    for claimer in claimers.collect::<Vec<_>>() {
+    for claimer in claimers {
         ids.extend(claimer.await.expect("the claimer ends"));
     }
     let distinct: HashSet<_> = ids.iter().collect();
@@ -135,7 +135,7 @@ pub async fn a_delivered_entry_awaits_its_outcome(bench: &Bench) {
     let entry = bench.one("a").await.expect("the entry exists").entry;
     let copy = entry.delivered.expect("the copy is noted");
     assert_eq!((entry.state, copy.partition, copy.offset, copy.is_counting), (State::Awaiting, 3, 77, true));
-    assert!(copy.acked_at >= claimed[0].now && entry.due_at.since(copy.acked_at) == Duration::from_secs(600));
+    assert!(copy.acked_at >= claimed[0].now && entry.due_at.since(copy.acked_at) == Duration::from_mins(10));
 }
 
 pub async fn a_settlement_repeated_after_a_lost_answer_changes_nothing(bench: &Bench) {

@@ -110,17 +110,17 @@ impl Bench {
 }
 
 /// What a delivery makes of a claimed entry.
-pub fn delivered(claimed: &Claimed) -> Settlement {
+pub const fn delivered(claimed: &Claimed) -> Settlement {
     Settlement {
         state: State::Awaiting,
-        due_in: Duration::from_secs(600),
+        due_in: Duration::from_mins(10),
         delivery: Some(Delivery { partition: 3, offset: 77, acked: Acked::Now, is_counting: true }),
         ..back(claimed)
     }
 }
 
 /// Given back, due at once.
-pub fn back(claimed: &Claimed) -> Settlement {
+pub const fn back(claimed: &Claimed) -> Settlement {
     let entry = &claimed.entry;
     Settlement {
         id: entry.id,

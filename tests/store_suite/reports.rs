@@ -60,7 +60,7 @@ pub async fn fifty_pushes_at_once_are_one_entry_with_fifty_attempts(bench: &Benc
         // A transaction may lose against another one; running it again is what every caller does.
         tokio::spawn(async move { while store.push(std::slice::from_ref(&failure)).await.is_err() {} })
     });
-    for push in pushes.collect::<Vec<_>>() {
+    for push in pushes {
         push.await.expect("the push ends");
     }
     assert_eq!(bench.one("a").await.map(|stored| stored.entry.retry_count), Some(50));

@@ -1,5 +1,6 @@
 //! A sweep delivers what is due, and every copy ends as it was answered, whatever its neighbours do.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -263,7 +264,7 @@ async fn what_was_fenced_is_told_as_sent_and_nothing_else() {
     world.broker.answer("a", Answer::TooLarge);
     let sweeper = world.sweeper();
     let claimed = world.claim_and_vanish(kafka_error_retry::domain::entry::Scope::Published, 1).await;
-    let settled = sweeper.deliverer.deliver(claimed, &Default::default()).await;
+    let settled = sweeper.deliverer.deliver(claimed, &HashSet::new()).await;
     let report = sweeper.deliverer.tell(settled, &[Marked::Fenced]);
     assert_eq!((report.dead, world.notes.of("dead").len()), (0, 0));
     assert_eq!(world.notes.of("deliveryFailed").len(), 1);

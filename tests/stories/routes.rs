@@ -4,7 +4,7 @@ use kafka_error_retry::domain::entry::{Reason, State};
 use kafka_error_retry::domain::message::Origin;
 use kafka_error_retry::domain::options::{Compacted, KafkaOptions, Options};
 use kafka_error_retry::domain::partitioner::Partitioner;
-use kafka_error_retry::domain::verbs::{Expired, NewFailure};
+use kafka_error_retry::domain::verbs::Expired;
 
 use crate::fakes::world::{TOPIC, World, to_retry_topic};
 
@@ -148,7 +148,7 @@ async fn a_message_without_key_and_partition_goes_to_some_partition() {
     let mut failure = world.failure("a");
     failure.message.key = None;
     failure.message.origin = Origin::default();
-    world.push(NewFailure { ..failure }).await;
+    world.push(failure).await;
     world.pass(2);
     assert_eq!(world.sweep().await.delivered, 1);
     assert_eq!(partitions(&world, TOPIC).len(), 1);

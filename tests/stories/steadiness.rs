@@ -48,10 +48,10 @@ async fn how_long_a_store_has_answered_starts_over_with_an_outage() {
     store.paused("").await.unwrap();
     world.pass(60);
     store.paused("").await.unwrap();
-    assert_eq!(store.answering_for(), Duration::from_secs(60));
+    assert_eq!(store.answering_for(), Duration::from_mins(1));
     world.store.fail(Push, 1, again);
     store.push(&[world.failure("a")]).await.unwrap();
-    assert_eq!(store.answering_for(), Duration::from_secs(60), "a lost transaction is an answer");
+    assert_eq!(store.answering_for(), Duration::from_mins(1), "a lost transaction is an answer");
     world.store.fail(Paused, 1, unavailable);
     store.paused("").await.unwrap_err();
     assert_eq!(store.answering_for(), Duration::ZERO);
