@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const print = (line) => process.stdout.write(`${line}\n`)
 const fix = process.argv.includes('--fix')
 
-const clippy = ['clippy', '--release', '--all-targets']
+const clippy = ['clippy', '--release', '--all-targets', '--features', 'testing']
 const rustChecks = [
   { program: 'cargo', args: fix ? ['fmt'] : ['fmt', '--check'], needs: 'rustfmt' },
   {

@@ -426,13 +426,13 @@ async fn close_is_bounded_while_answers_are_missing_and_the_copies_under_way_are
     broker.send(vec![(copy("t", b"v"), Some(0))]).await;
     mock.round_trip(30 * SECOND)?;
     let busy = Arc::clone(&broker);
-    let send = tokio::spawn(async move { busy.send(vec![(copy("t", b"v"), Some(0))]).await });
+    let sending = tokio::spawn(async move { busy.send(vec![(copy("t", b"v"), Some(0))]).await });
     // The close below must find it under way.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let begin = Instant::now();
     broker.close(2 * SECOND).await;
     assert!(begin.elapsed() < 4 * SECOND, "{:?}", begin.elapsed());
-    let sent = send.await?;
+    let sent = sending.await?;
     assert!(matches!(&sent[..], [Sent::Unknown(trouble)] if trouble.code == "_PURGE_INFLIGHT"), "{sent:?}");
     Ok(())
 }

@@ -29,6 +29,7 @@ impl Journal for Nowhere {
 }
 
 /// The brokers to test with; without any the test is skipped, and says so.
+#[expect(clippy::print_stderr, reason = "a skipped test is said loudly")]
 fn brokers(test: &str) -> Option<String> {
     let brokers = std::env::var("KER_TEST_BROKERS").ok().filter(|brokers| !brokers.is_empty());
     if brokers.is_none() {

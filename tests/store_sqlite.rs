@@ -1,5 +1,6 @@
 //! SQLite against the conformance suite, on a file of its own for every case.
 #![cfg(feature = "sqlite")]
+#![expect(clippy::expect_used, reason = "a test that cannot open its store has failed")]
 
 mod store_suite;
 

@@ -29,9 +29,8 @@ pub struct Handler {
 impl Handler {
     /// By options as JSON. Throws `KER_CONFIG`. No I/O.
     #[napi(constructor, catch_unwind)]
-    #[expect(clippy::needless_pass_by_value, reason = "napi hands over owned strings")]
     pub fn new(env: Env, options: String) -> napi::Result<Self> {
-        let (options, rule) = checked(&options).map_err(|error| rejection(env.raw(), &error))?;
+        let (options, rule) = checked(options).map_err(|error| rejection(env.raw(), &error))?;
         Ok(Self { inner: Arc::new(runtime::Handler::new(options, rule)) })
     }
 

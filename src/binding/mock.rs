@@ -36,9 +36,8 @@ impl MockCluster {
 
     /// Makes a topic.
     #[napi(catch_unwind)]
-    #[expect(clippy::needless_pass_by_value, reason = "napi hands over owned strings")]
     pub fn create_topic(&self, env: Env, name: String, partitions: i32) -> napi::Result<()> {
-        self.with(env, |mock| mock.create_topic(&name, partitions).map_err(failed))
+        self.with(env, move |mock| mock.create_topic(&name, partitions).map_err(failed))
     }
 
     /// Every request is answered so many milliseconds later.

@@ -15,7 +15,10 @@ mod testing;
 
 pub use handler::Handler;
 pub use mock::MockCluster;
+pub use options::check_options;
 pub use outcome::Outcome;
+#[cfg(feature = "testing")]
+pub use testing::{panic_later, panic_now};
 
 use napi_derive::napi;
 
@@ -31,6 +34,6 @@ pub fn error_codes() -> Vec<&'static str> {
 /// `"[kafka-error-retry 3.0.0]"`. The gate before a release looks for it in the bytes of binaries that it cannot load.
 #[napi(catch_unwind)]
 #[must_use]
-pub fn build_stamp() -> &'static str {
+pub const fn build_stamp() -> &'static str {
     concat!("[", env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"), "]")
 }

@@ -100,10 +100,7 @@ impl From<Error> for Fault {
 
 /// A promise of what `work` comes to. It runs on our own threads, so it goes on when its caller's environment ends, and
 /// a panic in it is a rejection and nothing more.
-pub fn promise<'env, T>(
-    env: &'env Env,
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> napi::Result<PromiseRaw<'env, Outcome<T>>>
+pub fn promise<T>(env: &Env, work: impl Future<Output = Result<T>> + Send + 'static) -> napi::Result<PromiseRaw<'_, Outcome<T>>>
 where
     T: ToNapiValue + Send + 'static,
 {

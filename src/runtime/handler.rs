@@ -57,7 +57,7 @@ impl Handler {
 
     /// Its events.
     #[must_use]
-    pub fn journal(&self) -> &Arc<Queue> {
+    pub const fn journal(&self) -> &Arc<Queue> {
         &self.journal
     }
 

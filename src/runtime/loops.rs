@@ -93,7 +93,7 @@ pub async fn by_due_time(parts: Arc<Parts>, namespace: String, journal: Arc<Queu
         };
         if wait > CALM {
             sleep(CALM).await;
-            let _woken_or_over = timeout(wait - CALM, parts.writer.stored()).await;
+            let _woken_or_over = timeout(wait.saturating_sub(CALM), parts.writer.stored()).await;
         } else {
             sleep(wait).await;
         }

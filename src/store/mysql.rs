@@ -107,17 +107,18 @@ pub fn engine(options: &DbOptions, acquire: Duration) -> Result<(Box<dyn Engine>
 fn ssl_mode(options: &DbOptions) -> MySqlSslMode {
     match &options.tls {
         None if options.is_loopback() => MySqlSslMode::Preferred,
-        None | Some(Tls::Switch(true)) => MySqlSslMode::VerifyIdentity,
         Some(Tls::Switch(false)) => MySqlSslMode::Disabled,
         Some(Tls::Settings(tls)) if tls.reject_unauthorized == Some(false) => MySqlSslMode::Required,
-        Some(Tls::Settings(_)) => MySqlSslMode::VerifyIdentity,
+        None | Some(Tls::Switch(true) | Tls::Settings(_)) => MySqlSslMode::VerifyIdentity,
     }
 }
 
 #[async_trait]
 impl Engine for MySqlEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
-        Ok(Box::new(MySqlSession { connection: self.pool.acquire().await.map_err(refused)? }))
+        // On the heap: the driver's future for a new connection with TLS is large.
+        let connection = Box::pin(self.pool.acquire()).await.map_err(refused)?;
+        Ok(Box::new(MySqlSession { connection }))
     }
 
     async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {

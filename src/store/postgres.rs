@@ -106,10 +106,9 @@ pub fn engine(options: &DbOptions, acquire: Duration) -> Result<Box<dyn Engine>>
 fn ssl_mode(options: &DbOptions) -> PgSslMode {
     match &options.tls {
         None if options.is_loopback() => PgSslMode::Prefer,
-        None | Some(Tls::Switch(true)) => PgSslMode::VerifyFull,
         Some(Tls::Switch(false)) => PgSslMode::Disable,
         Some(Tls::Settings(tls)) if tls.reject_unauthorized == Some(false) => PgSslMode::Require,
-        Some(Tls::Settings(_)) => PgSslMode::VerifyFull,
+        None | Some(Tls::Switch(true) | Tls::Settings(_)) => PgSslMode::VerifyFull,
     }
 }
 

@@ -9,6 +9,7 @@ use kafka_error_retry::domain::options::Options;
 use super::fixture::Bench;
 
 /// `scheme://user:password@host:port` from the environment, as options.
+#[expect(clippy::print_stderr, reason = "a skipped test is said loudly")]
 pub fn options(kind: &str, variable: &str) -> Option<Options> {
     let Ok(url) = std::env::var(variable) else {
         assert!(std::env::var("REQUIRE_SERVICES").as_deref() != Ok("1"), "{variable} is not set, and REQUIRE_SERVICES=1");

@@ -48,7 +48,7 @@ fn budget(claim: &Claim) -> i64 {
     i64::try_from(claim.max_bytes).unwrap_or(i64::MAX)
 }
 
-/// Values: which, lease in ms, token, company, budget, budget. Columns: clock, state, due_at and company before the
+/// Values: which, lease in ms, token, company, budget, budget. Columns: clock, state, `due_at` and company before the
 /// claim; entry; message.
 async fn claim_at_once(session: &mut dyn Session, texts: &Texts, text: &str, claim: &Claim) -> Result<Vec<Claimed>> {
     let prefixed = |columns: &str| columns.split(", ").map(|column| format!("e.{column}")).collect::<Vec<_>>().join(", ");

@@ -12,7 +12,7 @@ pub async fn migrate(session: &mut dyn Session, texts: &Texts, schema: Schema) -
     if schema == Schema::None {
         return Ok(());
     }
-    let supported = texts.dialect.migrations.len() as i64;
+    let supported = texts.dialect.migrations.last().map_or(0, |migration| migration.version);
     // First without any lock or right to create: most starts find everything in place.
     let found = version(session, texts).await.unwrap_or(0);
     check(found, supported)?;

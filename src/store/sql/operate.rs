@@ -45,7 +45,7 @@ fn condition(namespace: &str, filter: &Filter) -> (String, Vec<Value>) {
         // An empty list matches nothing, and `IN ()` is no SQL.
         text.push_str(if ids.is_empty() { " AND 1 = 0" } else { "" });
         if !ids.is_empty() {
-            text.push_str(&format!(" AND id IN ({})", placeholders(ids.len())));
+            text = format!("{text} AND id IN ({})", placeholders(ids.len()));
             values.extend(ids.into_iter().map(Value::from));
         }
     }
@@ -96,7 +96,7 @@ async fn operate_in(
     limit: u32,
 ) -> Result<u64> {
     let (mut condition, mut values) = condition(namespace, filter);
-    condition.push_str(&format!(" AND state IN ({})", placeholders(operation.states().len())));
+    condition = format!("{condition} AND state IN ({})", placeholders(operation.states().len()));
     values.extend(operation.states().iter().map(|state| Value::from(state.as_str())));
     if operation == Operation::RetryNow {
         // What is due already would be changed for ever by whoever repeats this until nothing is left.

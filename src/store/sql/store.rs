@@ -73,6 +73,7 @@ fn overdue(limit: Duration) -> Error {
 
 impl SqlStore {
     /// A store over connections of this dialect.
+    #[must_use]
     pub fn new(engine: Box<dyn Engine>, dialect: Dialect, settings: SqlSettings) -> Self {
         let names = dialect.names(&settings.prefix);
         Self { engine, texts: Texts { dialect, names }, settings }
