@@ -79,12 +79,14 @@ pub struct Item {
 impl Progress {
     /// The caller gives it up; `false` when it is under way.
     fn abandon(&self) -> bool {
-        self.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        let before = self.state.compare_exchange(WAITING, ABANDONED, Ordering::AcqRel, Ordering::Acquire);
+        matches!(before, Ok(_) | Err(ABANDONED))
     }
 
     /// What a caller gets whose time is over.
     fn overdue(&self) -> Error {
-        let is_running = self.state.load(Ordering::Acquire) == RUNNING;
+        // It may have gone back into the line meanwhile: whoever hears `not_done` must have taken it out.
+        let is_running = !self.abandon();
         let is_unknown = is_running || self.is_doubtful.load(Ordering::Acquire);
         let last = self.last_error.lock().unwrap_or_else(PoisonError::into_inner).take();
         let overdue = || Error::new(ErrorCode::Timeout, "the store did not record it within pushTimeout");

@@ -59,7 +59,7 @@ struct State {
     panics: bool,
     is_mute: bool,
     sends: Vec<usize>,
-    probes: usize,
+    probes: Vec<Duration>,
     questions: Vec<(String, usize)>,
     ensured: Vec<String>,
     looked_up: Vec<String>,
@@ -148,8 +148,9 @@ impl FakeBroker {
         self.with(|state| state.sends.clone())
     }
 
-    pub fn probes(&self) -> usize {
-        self.with(|state| state.probes)
+    /// How long each probe was ready to wait.
+    pub fn probes(&self) -> Vec<Duration> {
+        self.with(|state| state.probes.clone())
     }
 
     /// For whom offsets were asked, and for how many copies.
@@ -251,9 +252,9 @@ impl Broker for FakeBroker {
         })
     }
 
-    async fn probe(&self, _within: Duration) -> Result<()> {
+    async fn probe(&self, within: Duration) -> Result<()> {
         self.with(|state| {
-            state.probes += 1;
+            state.probes.push(within);
             if state.is_down { Err(away()) } else { Ok(()) }
         })
     }

@@ -156,9 +156,11 @@ impl FlakyStore {
         if self.away.lock().unwrap().contains(&verb) {
             return Some(unavailable());
         }
-        if is_write && ids.iter().any(|id| self.locked.lock().unwrap().contains(id)) {
-            return Some(row_is_locked());
-        }
+        (is_write && ids.iter().any(|id| self.locked.lock().unwrap().contains(id))).then(row_is_locked)
+    }
+
+    fn refusal(&self, verb: Verb, ids: &[String]) -> Option<Error> {
+        let is_write = matches!(verb, Verb::Push | Verb::Resolve);
         let refused = self.refused.lock().unwrap();
         let code = ids.iter().filter(|_| is_write).find_map(|id| refused.get(id).copied())?;
         Some(Error::new(code, "the database refuses this row").with_outcome(Outcome::NotDone))
@@ -169,6 +171,8 @@ impl FlakyStore {
         if let Some(error) = self.standing(verb, &ids) {
             return Err(error);
         }
+        let refusal = self.refusal(verb, &ids);
+        let work = async { if let Some(error) = refusal { Err(error) } else { work.await } };
         let plan = self.plans.lock().unwrap().get_mut(&verb).and_then(VecDeque::pop_front);
         match plan {
             None => work.await,

@@ -206,6 +206,11 @@ impl World {
 
     /// What a process claims that then vanishes.
     pub async fn claim_and_vanish(&self, scope: Scope, limit: u32) -> Vec<Claimed> {
+        self.take_and_vanish(scope, limit, Expired::Left).await
+    }
+
+    /// The same, with what others left behind.
+    pub async fn take_and_vanish(&self, scope: Scope, limit: u32, expired: Expired) -> Vec<Claimed> {
         let claim = Claim {
             namespace: self.options.namespace.clone(),
             scope,
@@ -214,7 +219,7 @@ impl World {
             max_bytes: u64::MAX,
             lease: ms(self.options.lease_timeout),
             due_by: None,
-            expired: Expired::Left,
+            expired,
             company: Company::None,
         };
         self.store.claim_due(&claim).await.expect("the claim succeeds")

@@ -263,6 +263,37 @@ async fn a_call_whose_time_ends_while_it_runs_is_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_went_back_into_the_line_after_its_deadline_is_not_recorded_later() {
+    let world = World::default();
+    let writer = world.writer();
+    world.store.refuse("a", ErrorCode::Internal);
+    let together = world.store.hold(Push);
+    let [_refused, good] = ["a", "b"].map(|id| push(&world, &writer, id));
+    together.reached().await;
+    tokio::time::advance(Duration::from_millis(world.options.push_timeout + 500)).await;
+    // The transaction fails for one of them, so that both go back and run one by one; the first takes its time.
+    let singly = world.store.hold(Push);
+    together.open();
+    singly.reached().await;
+    assert_eq!(refused(good).await.1, Some(Outcome::NotDone));
+    singly.open();
+    writer.finish().await;
+    assert!(world.stored("b").await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_definite_word_is_worth_a_moment_more() {
+    let world = World::default();
+    let writer = world.writer();
+    let gate = world.store.hold(Push);
+    let running = push(&world, &writer, "a");
+    gate.reached().await;
+    tokio::time::advance(Duration::from_millis(world.options.push_timeout + 500)).await;
+    gate.open();
+    assert_eq!(pushed(running).await.retry_count, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unanswered_commit_is_repeated_and_counts_once() {
     let world = World::default();
     let writer = world.writer();

@@ -59,6 +59,24 @@ async fn whoever_lost_a_lease_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_lost_a_lease_takes_nothing_from_its_new_owner() {
+    let world = World::default();
+    world.due(&["a"]).await;
+    let gate = world.broker.hold_send();
+    let sweeper = world.sweeper();
+    let slow = tokio::spawn(async move { sweeper.sweep(Expired::Taken).await });
+    gate.reached().await;
+    world.pass(31);
+    world.sweep().await;
+    world.pass(4);
+    assert_eq!(world.claim_and_vanish(Scope::Published, 1).await.len(), 1);
+    let before = world.entry("a").await;
+    gate.open();
+    slow.await.unwrap().unwrap();
+    assert_eq!((before.state, world.entry("a").await), (State::Leased, before));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_that_expired_in_company_counts_nothing_and_is_alone_next() {
     let world = World::default();
     world.due(&["a", "b"]).await;

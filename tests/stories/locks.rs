@@ -1,5 +1,7 @@
 //! Rows that a stranger holds.
 
+use std::time::Duration;
+
 use kafka_error_retry::domain::ErrorCode;
 use kafka_error_retry::domain::error::Outcome;
 use kafka_error_retry::domain::verbs::Resolved;
@@ -37,6 +39,23 @@ async fn later_calls_about_a_locked_row_wait_behind_the_first() {
     world.store.unlock("a");
     assert_eq!((pushed(first).await.retry_count, pushed(second).await.retry_count), (1, 2));
     assert_eq!((resolved(success).await, pushed(third).await.retry_count), (Resolved::Deleted, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_one_locked_row_only_the_first_call_is_tried() {
+    let world = World::default();
+    let writer = world.writer();
+    world.store.lock("a");
+    let [first, second] = ["a", "a"].map(|id| push(&world, &writer, id));
+    pushed(push(&world, &writer, "b")).await;
+    let gate = world.store.hold(Push);
+    world.store.unlock("a");
+    gate.reached().await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    pushed(push(&world, &writer, "c")).await;
+    assert!(!second.is_finished());
+    gate.open();
+    assert_eq!((pushed(first).await.retry_count, pushed(second).await.retry_count), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! When a copy counts as not answered.
 
-use kafka_error_retry::domain::entry::{Reason, State};
-use kafka_error_retry::domain::verbs::{Resolved, Success};
+use kafka_error_retry::domain::entry::{Reason, Scope, State};
+use kafka_error_retry::domain::verbs::{Expired, Resolved, Success};
 
 use crate::fakes::world::{TOPIC, World, of_group, to_retry_topic};
 
@@ -102,6 +102,19 @@ async fn a_group_whose_offsets_are_secret_counts_from_the_acknowledgment_with_on
     world.pass(TIMEOUT);
     assert_eq!(sweep().await.failed, 2);
     assert_eq!(world.notes.of("warning"), ["warning offsetsUnreadable"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_dies_over_a_look_at_offsets_costs_no_attempt() {
+    let world = World::with(of_group("billing"));
+    delivered(&world, &["a", "b"]).await;
+    world.pass(TIMEOUT);
+    assert_eq!(world.take_and_vanish(Scope::Published, 10, Expired::Taken).await.len(), 2);
+    world.pass(31);
+    let report = world.sweep().await;
+    assert_eq!((report.claimed, report.failed, report.given_back), (2, 0, 0));
+    assert_eq!(world.stand("a").await, (State::Awaiting, 1));
+    assert_eq!(world.broker.keys(TOPIC).len(), 2, "and nothing is sent twice");
 }
 
 #[tokio::test(start_paused = true)]

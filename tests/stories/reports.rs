@@ -169,6 +169,16 @@ async fn a_message_over_the_limit_is_refused_with_its_size() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_retry_topic_of_a_group_needs_the_group() {
+    let world = World::with(to_retry_topic(""));
+    assert_eq!(world.reporter().failure(report(Some("a"), live("{}"))).unwrap_err().code, ErrorCode::Argument);
+    let of_group = Report { group: "billing".into(), ..report(Some("a"), live("{}")) };
+    assert!(world.reporter().failure(of_group).is_ok());
+    let named = World::with(Options { retry_topic: Some("again".into()), ..to_retry_topic("") });
+    assert!(named.reporter().failure(report(Some("a"), live("{}"))).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_id_is_kept_or_drawn() {
     let world = World::default();
     let given = Report { failure_id: Some(FailureId([9; 16])), ..report(Some("a"), live("{}")) };

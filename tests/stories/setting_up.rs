@@ -1,7 +1,9 @@
 //! `initialize()`: what is made, what is refused, and what is only worth a warning.
 
+use std::time::Duration;
+
 use kafka_error_retry::domain::ErrorCode;
-use kafka_error_retry::domain::options::{Durability, KafkaOptions, Options};
+use kafka_error_retry::domain::options::{DbOptions, Durability, KafkaOptions, Options, Tls};
 use kafka_error_retry::flows::setup::{ensure_topics, prepare_store, prepare_topics};
 use kafka_error_retry::ports::StoreFacts;
 
@@ -81,6 +83,30 @@ async fn no_broker_is_an_error_where_one_is_required() {
     let error = prepare_topics(&*world.broker, &world.options, &*world.notes).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::Kafka);
     assert!(world.notes.lines().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_insists_on_a_broker_waits_long_for_one() {
+    for (require_kafka, within) in [(true, Duration::from_secs(10)), (false, Duration::from_secs(2))] {
+        let world = World::with(Options { require_kafka, ..Options::default() });
+        prepare_topics(&*world.broker, &world.options, &*world.notes).await.unwrap();
+        assert_eq!(world.broker.probes(), [within]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn plain_text_to_another_machine_is_a_warning() {
+    for (kind, host, tls, expected) in [
+        ("mysql", "db.example", Some(Tls::Switch(false)), 1),
+        ("mysql", "db.example", None, 0),
+        ("postgres", "127.0.0.1", Some(Tls::Switch(false)), 0),
+        ("sqlite", "db.example", Some(Tls::Switch(false)), 0),
+    ] {
+        let db = DbOptions { kind: kind.into(), host: Some(host.into()), tls, ..DbOptions::default() };
+        let world = World::with(Options { db, ..Options::default() });
+        prepare_store(&*world.store, &world.options, &*world.notes).await.unwrap();
+        assert_eq!(world.notes.lines(), vec!["warning insecureTransport"; expected], "{kind} {host}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
