@@ -120,7 +120,14 @@ pub const fn held(entry: &Entry, reason: Reason) -> Settlement {
     Settlement { state: State::Held, ..back(entry, reason, Duration::ZERO) }
 }
 
-/// What a delivery, or its failure, makes of an entry. `pause` is the short wait after a definite refusal.
+/// How long an entry waits that was definitely not delivered: longer the longer it has been in trouble, so that a topic
+/// that stays missing is not asked for every second.
+#[must_use]
+pub fn refusal_pause(in_trouble_for: Duration) -> Duration {
+    (in_trouble_for / 8).clamp(Duration::from_secs(1), Duration::from_secs(30))
+}
+
+/// What a delivery, or its failure, makes of an entry. `pause` is the wait after a definite refusal.
 #[must_use]
 pub fn after_send(entry: &Entry, sent: &Sent, outcome_timeout: Duration, pause: Duration, chance: f64) -> Settlement {
     match sent {

@@ -77,6 +77,12 @@ fn a_definite_refusal_gives_the_attempt_back() {
 }
 
 #[test]
+fn a_refusal_that_lasts_is_repeated_ever_more_rarely() {
+    let pause = |seconds| refusal_pause(Duration::from_secs(seconds)).as_secs();
+    assert_eq!([0, 2, 8, 80, 240, 86_400].map(pause), [1, 1, 1, 10, 30, 30]);
+}
+
+#[test]
 fn an_unknown_delivery_is_a_failed_attempt_that_waits_the_delay() {
     let done = after(&entry("", 2), &Sent::Unknown(trouble()));
     assert_eq!((done.state, done.reason, done.retry_count), (State::Scheduled, Reason::UnknownDelivery, 3));

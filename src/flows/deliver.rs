@@ -11,11 +11,10 @@ use crate::domain::copy::{Copy, Mark, copy_of};
 use crate::domain::decide::{self, Passed, Sent, Trouble, Turn};
 use crate::domain::entry::{Entry, Reason, State};
 use crate::domain::event::{Event, Subject};
+use crate::domain::time::Timestamp;
 use crate::domain::verbs::{Claimed, Marked, Settlement};
 use crate::ports::{Broker, Chance, Journal};
 
-/// How long an entry waits that was definitely not delivered.
-const REFUSED: Duration = Duration::from_secs(1);
 /// How long an entry of a paused topic waits until it is looked at again; resuming makes it due at once.
 const PAUSED: Duration = Duration::from_secs(30);
 
@@ -131,15 +130,15 @@ impl Deliverer {
 
     async fn send(&self, claimed: Vec<Claimed>, settled: &mut Vec<Settled>) {
         let (mut seen, mut entries, mut copies) = (Seen::default(), Vec::new(), Vec::new());
-        for Claimed { entry, message, .. } in claimed {
+        for Claimed { entry, message, now, .. } in claimed {
             let route = self.router.route(&entry, &message, &mut seen, &*self.broker, &*self.chance, &*self.journal).await;
             match route {
                 Route::Open { topic, partition } => {
                     copies.push((copy_of(&entry, message, topic, self.mark), Some(partition)));
-                    entries.push(entry);
+                    entries.push((entry, now));
                 }
                 Route::Compacted => settled.push(Settled::unsent(decide::held(&entry, Reason::Compacted), entry)),
-                Route::Closed(trouble) => settled.push(self.after_send(entry, Sent::Refused(trouble))),
+                Route::Closed(trouble) => settled.push(self.after_send(entry, now, Sent::Refused(trouble))),
             }
         }
         if copies.is_empty() {
@@ -149,11 +148,12 @@ impl Deliverer {
         let answers = self.broker.send(copies as Vec<(Copy, Option<i32>)>).await;
         let lost = || Sent::Unknown(Trouble { code: "NO_REPORT".into(), message: "the broker client gave no answer".into() });
         let answers = answers.into_iter().chain(std::iter::repeat_with(lost)).take(count);
-        settled.extend(entries.into_iter().zip(answers).map(|(entry, sent)| self.after_send(entry, sent)));
+        settled.extend(entries.into_iter().zip(answers).map(|((entry, now), sent)| self.after_send(entry, now, sent)));
     }
 
-    fn after_send(&self, entry: Entry, sent: Sent) -> Settled {
-        let settlement = decide::after_send(&entry, &sent, self.outcome_timeout, REFUSED, self.chance.fraction());
+    fn after_send(&self, entry: Entry, now: Timestamp, sent: Sent) -> Settled {
+        let pause = decide::refusal_pause(now.since(entry.last_failed_at));
+        let settlement = decide::after_send(&entry, &sent, self.outcome_timeout, pause, self.chance.fraction());
         Settled { entry, settlement, sent: Some(sent) }
     }
 
