@@ -56,7 +56,7 @@ export interface DatabaseOptions {
   poolSize?: number
   /** Default: verified, unless the host is loopback. `false` is accepted with a warning. */
   tls?: boolean | TlsOptions
-  /** Whether statements are logged at level `debug`, without parameters. Default `false`. */
+  /** Whether statements are logged at level `info`, without parameters. Default `false`. */
   logging?: boolean
 }
 

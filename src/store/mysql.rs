@@ -6,14 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions, MySqlRow, MySqlSslMode};
-use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, MySql, MySqlPool, Row};
 
 use crate::domain::options::{DbOptions, Tls};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::ports::StoreFacts;
 
-use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx};
+use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx, session};
 
 /// How MySQL and MariaDB say it. Times of claims use `NOW`, which is a constant of the statement and so leaves the index
 /// range usable; all else uses `SYSDATE`, which is not stale after a wait for a lock.
@@ -176,53 +175,20 @@ fn numbers(version: &str) -> [u32; 3] {
     [(); 3].map(|()| parts.next().unwrap_or(0))
 }
 
-struct MySqlSession {
-    connection: PoolConnection<MySql>,
-}
+session!(
+    MySqlSession,
+    MySql,
+    MySqlRow,
+    sqlx::mysql::MySqlArguments,
+    refused,
+    // Bytes, so that no character set and no collation takes part in a comparison.
+    bind: String::into_bytes,
+    read: text
+);
 
-fn bind(sql: &str, values: Vec<Value>) -> sqlx::query::Query<'_, MySql, sqlx::mysql::MySqlArguments> {
-    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql.to_owned())), |query, value| match value {
-        Value::Int(value) => query.bind(value),
-        Value::Bytes(value) => query.bind(value),
-        // Bytes, so that no character set and no collation takes part in a comparison.
-        Value::Text(value) => query.bind(value.into_bytes()),
-        Value::Json(value) => query.bind(value),
-    })
-}
-
-fn cells(row: &MySqlRow, kinds: &[Kind]) -> Result<Cells, sqlx::Error> {
-    let cell = |(index, kind): (usize, &Kind)| {
-        Ok(match kind {
-            Kind::Int => Value::Int(row.try_get_unchecked(index)?),
-            Kind::Bytes => Value::Bytes(row.try_get_unchecked(index)?),
-            Kind::Text => {
-                let bytes: Option<Vec<u8>> = row.try_get_unchecked(index)?;
-                Value::Text(String::from_utf8(bytes.unwrap_or_default()).map_err(|error| sqlx::Error::Decode(error.into()))?)
-            }
-        })
-    };
-    kinds.iter().enumerate().map(cell).collect::<Result<_, _>>().map(Cells::new)
-}
-
-#[async_trait]
-impl Session for MySqlSession {
-    async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
-        let rows = bind(sql, values).fetch_all(&mut *self.connection).await.map_err(refused)?;
-        rows.iter().map(|row| cells(row, kinds).map_err(refused)).collect()
-    }
-
-    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
-        Ok(bind(sql, values).execute(&mut *self.connection).await.map_err(refused)?.rows_affected())
-    }
-
-    async fn plain(&mut self, sql: &str) -> Result<()> {
-        self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map_err(refused)?;
-        Ok(())
-    }
-
-    fn discard(&mut self) {
-        self.connection.close_on_drop();
-    }
+fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {
+    let bytes: Option<Vec<u8>> = row.try_get_unchecked(index)?;
+    String::from_utf8(bytes.unwrap_or_default()).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 fn refused(error: sqlx::Error) -> Error {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgRow, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgPool, Postgres, Row};
 
@@ -12,7 +11,7 @@ use crate::domain::options::{DbOptions, Tls};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::ports::StoreFacts;
 
-use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx};
+use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx, session};
 
 /// How PostgreSQL says it. The condition of a claim uses `statement_timestamp()`, which the index range can use.
 pub const DIALECT: Dialect = Dialect {
@@ -159,48 +158,18 @@ impl Engine for PgEngine {
     }
 }
 
-struct PgSession {
-    connection: PoolConnection<Postgres>,
-}
+session!(
+    PgSession,
+    Postgres,
+    PgRow,
+    sqlx::postgres::PgArguments,
+    refused,
+    bind: std::convert::identity::<String>,
+    read: text
+);
 
-fn bind(sql: &str, values: Vec<Value>) -> sqlx::query::Query<'_, Postgres, sqlx::postgres::PgArguments> {
-    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql.to_owned())), |query, value| match value {
-        Value::Int(value) => query.bind(value),
-        Value::Bytes(value) => query.bind(value),
-        Value::Text(value) | Value::Json(value) => query.bind(value),
-    })
-}
-
-fn cells(row: &PgRow, kinds: &[Kind]) -> Result<Cells, sqlx::Error> {
-    let cell = |(index, kind): (usize, &Kind)| {
-        Ok(match kind {
-            Kind::Int => Value::Int(row.try_get(index)?),
-            Kind::Bytes => Value::Bytes(row.try_get(index)?),
-            Kind::Text => Value::Text(row.try_get::<Option<String>, _>(index)?.unwrap_or_default()),
-        })
-    };
-    kinds.iter().enumerate().map(cell).collect::<Result<_, _>>().map(Cells::new)
-}
-
-#[async_trait]
-impl Session for PgSession {
-    async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
-        let rows = bind(sql, values).fetch_all(&mut *self.connection).await.map_err(refused)?;
-        rows.iter().map(|row| cells(row, kinds).map_err(refused)).collect()
-    }
-
-    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
-        Ok(bind(sql, values).execute(&mut *self.connection).await.map_err(refused)?.rows_affected())
-    }
-
-    async fn plain(&mut self, sql: &str) -> Result<()> {
-        self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map_err(refused)?;
-        Ok(())
-    }
-
-    fn discard(&mut self) {
-        self.connection.close_on_drop();
-    }
+fn text(row: &PgRow, index: usize) -> Result<String, sqlx::Error> {
+    Ok(row.try_get::<Option<String>, _>(index)?.unwrap_or_default())
 }
 
 fn refused(error: sqlx::Error) -> Error {

@@ -4,15 +4,14 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, Executor, Row, Sqlite, SqlitePool};
+use sqlx::{Executor, Row, Sqlite, SqlitePool};
 
 use crate::domain::Result;
 use crate::domain::options::DbOptions;
 use crate::ports::StoreFacts;
 
-use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx};
+use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx, session};
 
 /// How SQLite says it.
 pub const DIALECT: Dialect = Dialect {
@@ -97,48 +96,18 @@ impl Engine for SqliteEngine {
     }
 }
 
-struct SqliteSession {
-    connection: PoolConnection<Sqlite>,
-}
+session!(
+    SqliteSession,
+    Sqlite,
+    SqliteRow,
+    sqlx::sqlite::SqliteArguments,
+    refused,
+    bind: std::convert::identity::<String>,
+    read: text
+);
 
-fn bind<'q>(sql: &str, values: Vec<Value>) -> sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments> {
-    values.into_iter().fold(sqlx::query(AssertSqlSafe(sql.to_owned())), |query, value| match value {
-        Value::Int(value) => query.bind(value),
-        Value::Bytes(value) => query.bind(value),
-        Value::Text(value) | Value::Json(value) => query.bind(value),
-    })
-}
-
-fn cells(row: &SqliteRow, kinds: &[Kind]) -> Result<Cells, sqlx::Error> {
-    let cell = |(index, kind): (usize, &Kind)| {
-        Ok(match kind {
-            Kind::Int => Value::Int(row.try_get(index)?),
-            Kind::Bytes => Value::Bytes(row.try_get(index)?),
-            Kind::Text => Value::Text(row.try_get::<Option<String>, _>(index)?.unwrap_or_default()),
-        })
-    };
-    kinds.iter().enumerate().map(cell).collect::<Result<_, _>>().map(Cells::new)
-}
-
-#[async_trait]
-impl Session for SqliteSession {
-    async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
-        let rows = bind(sql, values).fetch_all(&mut *self.connection).await.map_err(refused)?;
-        rows.iter().map(|row| cells(row, kinds).map_err(refused)).collect()
-    }
-
-    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
-        Ok(bind(sql, values).execute(&mut *self.connection).await.map_err(refused)?.rows_affected())
-    }
-
-    async fn plain(&mut self, sql: &str) -> Result<()> {
-        self.connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map_err(refused)?;
-        Ok(())
-    }
-
-    fn discard(&mut self) {
-        self.connection.close_on_drop();
-    }
+fn text(row: &SqliteRow, index: usize) -> Result<String, sqlx::Error> {
+    Ok(row.try_get::<Option<String>, _>(index)?.unwrap_or_default())
 }
 
 fn refused(error: sqlx::Error) -> crate::domain::Error {

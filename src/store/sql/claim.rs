@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::dialect::ClaimTexts;
+use super::dialect::{ClaimTexts, Texts};
 use super::engine::Session;
 use super::rows::{self, ENTRY, ENTRY_KINDS, MESSAGE, MESSAGE_KINDS};
-use super::store::{Texts, end};
+use super::transaction::end;
 use super::value::{Cells, Kind, Value};
 use crate::domain::entry::{Scope, State, Token};
 use crate::domain::error::Conflict;

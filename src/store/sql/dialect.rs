@@ -109,6 +109,19 @@ impl Dialect {
     }
 }
 
+/// A dialect with the table names of this store.
+pub struct Texts {
+    pub dialect: Dialect,
+    pub names: Names,
+}
+
+impl Texts {
+    /// A statement with table names, and values as this database wants them.
+    pub fn of(&self, template: &str) -> Arc<str> {
+        self.dialect.text(&self.names, template)
+    }
+}
+
 /// `?, ?, ?`
 #[must_use]
 pub fn placeholders(count: usize) -> String {

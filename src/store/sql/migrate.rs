@@ -1,8 +1,9 @@
 //! Creates and upgrades the tables. A library's migrator would be less code here, but none of them takes a table prefix,
 //! and sqlx's takes no lock at all on MariaDB (`GET_LOCK(name, -1)` is NULL there, and it ignores the result).
 
+use super::dialect::Texts;
 use super::engine::Session;
-use super::store::{Texts, end};
+use super::transaction::end;
 use super::value::Kind;
 use crate::domain::options::Schema;
 use crate::domain::{Error, ErrorCode, Result};

@@ -12,11 +12,14 @@ mod migrate;
 mod operate;
 mod push;
 mod rows;
+mod session;
 mod store;
+mod transaction;
 mod value;
 
 pub use dialect::{ClaimTexts, Dialect, Migration};
 pub use engine::{Engine, Session};
 pub use error::{Known, from_sqlx};
+pub(super) use session::session;
 pub use store::{SqlSettings, SqlStore};
 pub use value::{Cells, Kind, Value};

@@ -1,9 +1,9 @@
 //! What operators do: look, and change what a filter matches.
 
-use super::dialect::placeholders;
+use super::dialect::{Texts, placeholders};
 use super::engine::Session;
 use super::rows::{self, ENTRY, ENTRY_KINDS, MESSAGE, MESSAGE_KINDS};
-use super::store::{Texts, end};
+use super::transaction::end;
 use super::value::{Kind, Value};
 use crate::domain::entry::{Scope, State};
 use crate::domain::filter::{Filter, Page};

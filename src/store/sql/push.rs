@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::dialect::placeholders;
+use super::dialect::{Texts, placeholders};
 use super::engine::Session;
 use super::rows::{self, ENTRY, ENTRY_KINDS, WRITTEN, WRITTEN_COUNT, digest};
-use super::store::{Texts, end};
+use super::transaction::end;
 use super::value::{Cells, Kind, Value};
 use crate::domain::Result;
 use crate::domain::entry::{Entry, Identity};

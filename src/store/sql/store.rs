@@ -1,12 +1,11 @@
 //! The [`Store`] over any [`Engine`].
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use super::dialect::{Dialect, Names};
+use super::dialect::{Dialect, Texts};
 use super::engine::{Engine, Session};
 use super::{claim, migrate, operate, push};
 use crate::domain::entry::{Identity, Scope, Token};
@@ -35,19 +34,6 @@ pub struct SqlStore {
     engine: Box<dyn Engine>,
     texts: Texts,
     settings: SqlSettings,
-}
-
-/// A dialect with the table names of this store.
-pub struct Texts {
-    pub dialect: Dialect,
-    pub names: Names,
-}
-
-impl Texts {
-    /// A statement with table names, and values as this database wants them.
-    pub fn of(&self, template: &str) -> Arc<str> {
-        self.dialect.text(&self.names, template)
-    }
 }
 
 /// Runs a verb on a connection within the limit. Never drops a statement half-way and gives the connection back: where
@@ -161,26 +147,5 @@ impl Store for SqlStore {
 
     async fn close(&self) {
         self.engine.close().await;
-    }
-}
-
-/// Ends a transaction by what its work came to: COMMIT, whose own failure leaves the outcome unknown, or ROLLBACK.
-pub async fn end<T>(session: &mut dyn Session, result: Result<T>) -> Result<T> {
-    match result {
-        Ok(value) => match session.plain("COMMIT").await {
-            Ok(()) => Ok(value),
-            Err(error) => {
-                session.discard();
-                // A conflict at COMMIT is a definite answer: nothing was committed.
-                let is_definite = error.conflict != Conflict::None;
-                Err(if is_definite { error } else { error.with_outcome(Outcome::Unknown) })
-            }
-        },
-        Err(error) => {
-            if session.plain("ROLLBACK").await.is_err() {
-                session.discard();
-            }
-            Err(error)
-        }
     }
 }
