@@ -98,7 +98,7 @@ export class Entries {
   /** How many entries there are. */
   async count(filter: EntryFilter = {}): Promise<number> {
     const { native } = Entries.#of(this, 'count')
-    return native.count(filterText(filter, 'entries.count'))
+    return await native.count(filterText(filter, 'entries.count'))
   }
 
   /**

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::dto::{FailureIn, PushAnswer, ResolveAnswer, SuccessIn, headers};
 use super::options::checked;
 use super::outcome::{Outcome, promise, rejection};
+use super::testing;
 use crate::clock::SystemChance;
 use crate::domain::error::Outcome as Became;
 use crate::domain::verbs::{Pushed, Resolved};
@@ -30,6 +31,7 @@ impl Handler {
     /// By options as JSON. Throws `KER_CONFIG`. No I/O.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, options: String) -> napi::Result<Self> {
+        testing::in_call();
         let (options, rule) = checked(options).map_err(|error| rejection(env.raw(), &error))?;
         Ok(Self { inner: Arc::new(runtime::Handler::new(options, rule)) })
     }
@@ -37,6 +39,7 @@ impl Handler {
     /// Calls `wake` when `drain()` has something new. Weak: it keeps no process alive.
     #[napi(catch_unwind)]
     pub fn on_wake(&self, wake: Function<'_, (), ()>) -> napi::Result<()> {
+        testing::in_call();
         let wake = wake.build_threadsafe_function().weak::<true>().callee_handled::<false>().max_queue_size::<1>().build()?;
         self.inner.journal().on_wake(move || {
             // Full means that a call is on its way already.
@@ -49,6 +52,7 @@ impl Handler {
     #[napi(catch_unwind)]
     #[must_use]
     pub fn drain(&self) -> String {
+        testing::in_call();
         json!(self.inner.journal().drain()).to_string()
     }
 

@@ -7,6 +7,7 @@ use napi::Env;
 use napi_derive::napi;
 
 use super::outcome::rejection;
+use super::testing;
 use crate::domain::{Error, ErrorCode, Result};
 use crate::kafka::mock::Mock;
 
@@ -22,6 +23,7 @@ impl MockCluster {
     /// Starts so many brokers.
     #[napi(constructor, catch_unwind)]
     pub fn new(env: Env, brokers: i32) -> napi::Result<Self> {
+        testing::in_call();
         let mock = Mock::start(brokers).map_err(|error| rejection(env.raw(), &failed(error)))?;
         let bootstrap_servers = mock.brokers().join(",");
         Ok(Self { inner: Mutex::new(Some(mock)), bootstrap_servers })
@@ -31,6 +33,7 @@ impl MockCluster {
     #[napi(getter, catch_unwind)]
     #[must_use]
     pub fn bootstrap_servers(&self) -> String {
+        testing::in_call();
         self.bootstrap_servers.clone()
     }
 
@@ -61,10 +64,12 @@ impl MockCluster {
     /// Ends it; may be called twice.
     #[napi(catch_unwind)]
     pub fn close(&self) {
+        testing::in_call();
         drop(self.inner.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
     fn with(&self, env: Env, work: impl FnOnce(&Mock) -> Result<()>) -> napi::Result<()> {
+        testing::in_call();
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let done = inner.as_ref().map_or_else(|| Err(Error::new(ErrorCode::Closed, "the mock cluster is closed")), work);
         done.map_err(|error| rejection(env.raw(), &error))

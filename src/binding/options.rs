@@ -13,6 +13,7 @@ use crate::kafka::check_librdkafka;
 #[napi(catch_unwind)]
 #[must_use]
 pub fn check_options(options: String) -> String {
+    super::testing::in_call();
     let problems = match read(&options) {
         Ok(options) => problems(&options).0,
         Err(error) => vec![Problem { path: String::new(), expected: error.to_string() }],

@@ -10,6 +10,7 @@ use napi::bindgen_prelude::{FromNapiValue, Object, PromiseRaw, ToNapiValue, Type
 use napi::{Env, JsValue, sys};
 use napi_derive::napi;
 
+use super::testing;
 use crate::domain::{Error, Result};
 use crate::runtime::THREADS;
 
@@ -104,7 +105,11 @@ pub fn promise<T>(env: &Env, work: impl Future<Output = Result<T>> + Send + 'sta
 where
     T: ToNapiValue + Send + 'static,
 {
-    let running = THREADS.spawn(work);
+    testing::in_call();
+    let running = THREADS.spawn(async move {
+        testing::in_work();
+        work.await
+    });
     env.spawn_future(async move {
         let result =
             running.await.unwrap_or_else(|failed| Err(Error::internal("a part of kafka-error-retry panicked").caused_by(failed)));

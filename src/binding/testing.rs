@@ -1,25 +1,34 @@
-//! Only in builds for tests: functions that panic, to show that a panic is a rejection and the process lives on.
+//! Only in builds for tests: every exported function panics on request, to show that a panic is an error and the process
+//! lives on.
 
-use napi::Env;
-use napi::bindgen_prelude::PromiseRaw;
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use napi_derive::napi;
 
-use super::outcome::{Outcome, promise};
+const NOWHERE: u8 = 0;
+const CALL: u8 = 1;
+const WORK: u8 = 2;
 
-/// Panics while JavaScript waits.
-///
-/// # Panics
-/// Always.
+static NEXT: AtomicU8 = AtomicU8::new(NOWHERE);
+
+/// The next exported function panics: `call` while JavaScript waits, anything else on a thread of ours.
 #[napi(catch_unwind)]
-pub fn panic_now() {
-    panic!("asked to");
+pub fn panic_next(place: String) {
+    NEXT.store(if place == "call" { CALL } else { WORK }, Ordering::SeqCst);
 }
 
-/// Panics on a thread of ours.
-///
-/// # Panics
-/// On that thread, always.
-#[napi(catch_unwind, ts_return_type = "Promise<Outcome<void>>")]
-pub fn panic_later(env: &Env) -> napi::Result<PromiseRaw<'_, Outcome<()>>> {
-    promise(env, async { panic!("asked to") })
+/// At the beginning of every exported function.
+pub fn in_call() {
+    panic_if(CALL);
+}
+
+/// At the beginning of all asynchronous work.
+pub fn in_work() {
+    panic_if(WORK);
+}
+
+fn panic_if(place: u8) {
+    if NEXT.compare_exchange(place, NOWHERE, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+        panic!("asked to");
+    }
 }

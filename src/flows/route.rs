@@ -108,7 +108,7 @@ impl Router {
 
     async fn learn(&self, topic: &str, broker: &dyn Broker) -> Result<TopicFacts, Trouble> {
         let trouble = |error: crate::domain::Error| {
-            let code = error.details.get("name").and_then(|name| name.as_str()).unwrap_or(error.code.as_str()).to_owned();
+            let code = error.details.get("code").and_then(|name| name.as_str()).unwrap_or(error.code.as_str()).to_owned();
             Trouble { code, message: error.to_string() }
         };
         if let Some(facts) = broker.topic(topic).await.map_err(trouble)? {
