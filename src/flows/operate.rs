@@ -18,7 +18,8 @@ pub async fn operate(store: &dyn Store, namespace: &str, operation: Operation, f
     loop {
         let done = store.operate(namespace, operation, filter, STEP).await?;
         total += done;
-        if done < u64::from(STEP) {
+        // Not "fewer than a step": some may have changed under another hand between being found and being changed.
+        if done == 0 {
             break;
         }
     }

@@ -35,11 +35,12 @@ async fn an_operation_on_many_entries_goes_in_steps_of_five_hundred() {
         }
         let before = world.store.count_of(Operate);
         assert_eq!(apply(&world, operation, &Filter::default()).await.unwrap(), 1_200, "{operation:?}");
-        assert_eq!(world.store.count_of(Operate) - before, 3, "{operation:?}");
+        // Until nothing is left: whether there is more is only known by asking.
+        assert_eq!(world.store.count_of(Operate) - before, 4, "{operation:?}");
     }
     let world = with_entries(1_000).await;
     assert_eq!(apply(&world, Operation::Discard, &Filter::default()).await.unwrap(), 1_000);
-    assert_eq!(world.store.count_of(Operate), 3, "whether there is more is only known by asking");
+    assert_eq!(world.store.count_of(Operate), 3);
 }
 
 #[tokio::test(start_paused = true)]

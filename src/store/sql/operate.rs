@@ -103,16 +103,18 @@ async fn operate_in(
         condition.push_str(" AND due_at > {now}");
     }
     values.push(i64::from(limit).into());
-    let for_update = texts.dialect.skip_locked.trim_end_matches(" SKIP LOCKED");
-    let template = format!("SELECT id FROM {{entry}} WHERE {condition} ORDER BY id LIMIT ?{for_update}");
+    // Read without locks: a locking scan would hold rows of others for a moment, and their claims would skip them.
+    let template = format!("SELECT id FROM {{entry}} WHERE {condition} ORDER BY id LIMIT ?");
     let rows = session.rows(&texts.of(&template), values, &[Kind::Int]).await?;
     let ids: Vec<i64> = rows.into_iter().map(|mut cells| cells.int()).collect::<Result<_>>()?;
     if ids.is_empty() {
         return Ok(0);
     }
     let (change, mut values) = change(operation);
-    let template = format!("{change} WHERE id IN ({})", placeholders(ids.len()));
+    let states = operation.states();
+    let template = format!("{change} WHERE id IN ({}) AND state IN ({})", placeholders(ids.len()), placeholders(states.len()));
     values.extend(ids.iter().map(|id| Value::from(*id)));
+    values.extend(states.iter().map(|state| Value::from(state.as_str())));
     session.run(&texts.of(&template), values).await
 }
 
