@@ -364,17 +364,19 @@ fn every_error_code_has_its_class_in_typescript() {
 #[test]
 fn tracked_files_name_no_machine_and_no_registry() {
     let machines = ["/root/", "/work/", "/Users/", "/home/", "C:\\Users\\"];
+    // In two halves, so that this file does not name them either.
     let registries = [
-        "registry.npmjs.org",
-        "registry.yarnpkg.com",
-        "npmmirror",
-        "static.crates.io",
-        "index.crates.io",
-        "repo.maven.apache.org",
-        "repo1.maven.org",
-        "artifactory",
-        "nexus.",
-    ];
+        ["registry.", "npmjs"],
+        ["registry.", "yarnpkg"],
+        ["npm", "mirror"],
+        ["static.", "crates"],
+        ["index.", "crates"],
+        ["repo.", "maven"],
+        ["repo1.", "maven"],
+        ["arti", "factory"],
+        ["nexus", "."],
+    ]
+    .map(|halves| halves.concat());
     let mut found = Vec::new();
     // The lock file of Cargo names its registry by Cargo's own convention.
     for source in tracked().iter().filter(|source| !["Cargo.lock", "tests/tidy.rs"].contains(&source.path.as_str())) {
@@ -382,7 +384,11 @@ fn tracked_files_name_no_machine_and_no_registry() {
             let path = |name: &&&str| {
                 line.match_indices(**name).any(|(at, _)| !line[..at].ends_with(|c: char| is_word(c) || "./}*".contains(c)))
             };
-            let named = machines.iter().filter(path).chain(registries.iter().filter(|name| line.contains(**name)));
+            let named = machines
+                .iter()
+                .filter(path)
+                .copied()
+                .chain(registries.iter().map(String::as_str).filter(|name| line.contains(*name)));
             found.extend(named.map(|name| format!("{}:{number} names {name}", source.path)));
         }
     }
