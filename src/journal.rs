@@ -69,11 +69,6 @@ impl Queue {
         self.call_wake();
     }
 
-    /// Forgets the reader; events are kept up to the capacity.
-    pub fn forget_wake(&self) {
-        *lock(&self.wake) = None;
-    }
-
     /// Everything that waits, in order.
     #[must_use]
     pub fn drain(&self) -> Vec<Event> {

@@ -130,12 +130,6 @@ impl Parts {
         self.sweeper.sweep(if is_sure { Expired::Taken } else { Expired::Left }).await
     }
 
-    /// Whether the broker answered the last time it was needed.
-    #[must_use]
-    pub fn is_broker_here(&self) -> bool {
-        self.sweeper.is_broker_here.load(Ordering::Acquire)
-    }
-
     /// Ends everything in time; says how many parts did not.
     pub async fn end(&self, within: Duration) -> u64 {
         let deadline = Instant::now() + within;

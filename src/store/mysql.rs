@@ -17,7 +17,6 @@ use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Ses
 /// How MySQL and MariaDB say it. Times of claims use `NOW`, which is a constant of the statement and so leaves the index
 /// range usable; all else uses `SYSDATE`, which is not stale after a wait for a lock.
 pub const DIALECT: Dialect = Dialect {
-    name: "MySQL",
     quote: '`',
     numbered: false,
     begin: "BEGIN",

@@ -15,7 +15,6 @@ use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Ses
 
 /// How PostgreSQL says it. The condition of a claim uses `statement_timestamp()`, which the index range can use.
 pub const DIALECT: Dialect = Dialect {
-    name: "PostgreSQL",
     quote: '"',
     numbered: true,
     begin: "BEGIN ISOLATION LEVEL READ COMMITTED",

@@ -15,7 +15,6 @@ use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Ses
 
 /// How SQLite says it.
 pub const DIALECT: Dialect = Dialect {
-    name: "SQLite",
     quote: '"',
     numbered: false,
     begin: "BEGIN IMMEDIATE",

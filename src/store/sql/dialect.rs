@@ -15,8 +15,6 @@ pub struct Migration {
 /// Texts of one database.
 #[derive(Debug, Clone, Copy)]
 pub struct Dialect {
-    /// For people.
-    pub name: &'static str,
     /// Quotes an identifier that has passed its check.
     pub quote: char,
     /// Whether values are `$1` instead of `?`.
