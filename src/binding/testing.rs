@@ -29,5 +29,8 @@ pub fn in_work() {
 
 fn panic_if(place: u8) {
     let is_asked = NEXT.compare_exchange(place, NOWHERE, Ordering::SeqCst, Ordering::SeqCst).is_ok();
-    assert!(!is_asked, "asked to");
+    if is_asked {
+        // Unwinds as a panic does, without the report on standard error that would bury the words of real ones.
+        std::panic::resume_unwind(Box::new("asked to"));
+    }
 }
