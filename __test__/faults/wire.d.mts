@@ -1,0 +1,8 @@
+export interface Watcher {
+  up(chunk: Buffer): boolean
+  down(chunk: Buffer): { pass: number; isAnswer: boolean }
+}
+export const mysqlCommit: () => Watcher
+export const postgresCommit: () => Watcher
+export const kafkaProduce: () => Watcher
+export const anything: () => Watcher
