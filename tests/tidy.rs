@@ -78,16 +78,17 @@ fn words_after<'a>(line: &'a str, before: &str) -> Vec<&'a str> {
 
 /// The layers from below: module, and what it may import of this crate beside itself. The Layout table of `src/lib.rs`
 /// says the same.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("ports", &["domain"]),
-    ("flows", &["domain", "ports"]),
-    ("store", &["domain", "ports"]),
-    ("kafka", &["domain", "ports"]),
+    ("fault", &["domain"]),
+    ("flows", &["domain", "ports", "fault"]),
+    ("store", &["domain", "ports", "fault"]),
+    ("kafka", &["domain", "ports", "fault"]),
     ("clock", &["domain", "ports"]),
     ("journal", &["domain", "ports"]),
     ("cron", &["domain", "ports"]),
-    ("runtime", &["domain", "ports", "flows", "store", "kafka", "clock", "journal", "cron"]),
+    ("runtime", &["domain", "ports", "flows", "store", "kafka", "clock", "journal", "cron", "fault"]),
     ("binding", &["domain", "flows", "runtime"]),
 ];
 
@@ -112,7 +113,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("croner", &["cron"]),
     ("fastrand", &["clock"]),
     ("getrandom", &["clock"]),
-    ("tokio", &["flows", "store", "kafka", "cron", "runtime", "binding"]),
+    ("tokio", &["fault", "flows", "store", "kafka", "cron", "runtime", "binding"]),
 ];
 
 fn layer(source: &Source) -> String {

@@ -13,6 +13,7 @@ use crate::domain::entry::{Entry, Reason, State};
 use crate::domain::event::{Event, Subject};
 use crate::domain::time::Timestamp;
 use crate::domain::verbs::{Claimed, Marked, Settlement};
+use crate::fault;
 use crate::ports::{Broker, Chance, Journal};
 
 /// How long an entry of a paused topic waits until it is looked at again; resuming makes it due at once.
@@ -134,6 +135,11 @@ impl Deliverer {
             let route = self.router.route(&entry, &message, &mut seen, &*self.broker, &*self.chance, &*self.journal).await;
             match route {
                 Route::Open { topic, partition } => {
+                    if let Err(error) = fault::point("publish.before", &entry.identity.data_id).await {
+                        let trouble = Trouble { code: "ASKED".into(), message: error.message };
+                        settled.push(self.after_send(entry, now, Sent::Refused(trouble)));
+                        continue;
+                    }
                     copies.push((copy_of(&entry, message, topic, self.mark), Some(partition)));
                     entries.push((entry, now));
                 }
@@ -152,6 +158,11 @@ impl Deliverer {
     }
 
     fn after_send(&self, entry: Entry, now: Timestamp, sent: Sent) -> Settled {
+        // Planted: as if a time-out said that nothing was sent.
+        let sent = match sent {
+            Sent::Unknown(trouble) if fault::is_planted("P11") => Sent::Refused(trouble),
+            sent => sent,
+        };
         let pause = decide::refusal_pause(now.since(entry.last_failed_at));
         let settlement = decide::after_send(&entry, &sent, self.outcome_timeout, pause, self.chance.fraction());
         Settled { entry, settlement, sent: Some(sent) }

@@ -12,7 +12,8 @@ use crate::domain::Result;
 use crate::domain::entry::{Scope, Token};
 use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
-use crate::domain::verbs::{Claim, Company, Expired, Marked, Renewal, Settlement};
+use crate::domain::verbs::{Claim, Company, Expired, Marked, Renewal, Settlement, Success};
+use crate::fault;
 use crate::ports::{Broker, Chance, Journal, Store};
 
 /// The scopes of what is published, in the order of a sweep.
@@ -51,7 +52,11 @@ impl Leases {
         let held: Vec<_> = self.with(|held| held.iter().map(|(token, ids)| (*token, ids.clone())).collect());
         for (token, ids) in held {
             // An error is no reason to stop: the next round is due long before the lease ends.
-            let _renewed_or_tried_again = store.renew(&Renewal { token, ids, lease }).await;
+            let _renewed_or_tried_again = async {
+                fault::point("lease.renew", "").await?;
+                store.renew(&Renewal { token, ids, lease }).await
+            }
+            .await;
         }
     }
 }
@@ -157,19 +162,33 @@ impl Sweeper {
             expired,
             company: self.leases.company(),
         };
+        fault::point("claim.before", "").await?;
         let claimed = self.store.claim_due(&claim).await?;
         let Some(first) = claimed.first() else { return Ok(SweepReport::default()) };
         began.get_or_insert(first.now);
         let count = claimed.len();
         let held = self.leases.hold(token, claimed.iter().map(|claimed| claimed.entry.id).collect());
+        fault::point("claim.after_commit", "").await?;
         let settled = self.deliverer.deliver(claimed, paused).await;
+        fault::point("publish.after_ack_before_mark", "").await?;
         let marked = self.record(token, &settled).await;
         drop(held);
+        if fault::is_planted("P6") {
+            self.forget(&settled).await;
+        }
+        fault::point("mark.after_commit", "").await?;
         let report = self.deliverer.tell(settled, &marked?);
         if let Some(rate) = self.per_second {
             sleep(Duration::from_secs_f64(f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / f64::from(rate))).await;
         }
         Ok(report)
+    }
+
+    /// Planted: a copy in the log counts as a success.
+    async fn forget(&self, settled: &[Settled]) {
+        let sent = settled.iter().filter(|settled| settled.settlement.delivery.is_some());
+        let successes: Vec<_> = sent.map(|settled| Success { identity: settled.entry.identity.clone(), copy: None }).collect();
+        let _planted = self.store.resolve(&successes).await;
     }
 
     /// Records what became of a batch. While the store is away it is tried again: the token tells whether the entries

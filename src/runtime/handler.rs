@@ -15,6 +15,7 @@ use crate::cron::Rule;
 use crate::domain::error::Outcome;
 use crate::domain::options::{Options, ms};
 use crate::domain::{Error, ErrorCode, Result};
+use crate::fault;
 use crate::flows::deliver::SweepReport;
 use crate::flows::setup;
 use crate::journal::Queue;
@@ -166,7 +167,9 @@ impl Handler {
 
     async fn end(&self) -> u64 {
         let deadline = Instant::now() + ms(self.options.close_timeout);
+        let _only_to_pass = fault::point("close.start", "").await;
         let leaked = u64::from(timeout_at(deadline, self.stop_sweeps()).await.is_err());
+        let _only_to_pass = fault::point("close.mid", "").await;
         let left = deadline.saturating_duration_since(Instant::now());
         match self.parts.get() {
             Some(parts) => leaked + parts.end(left).await,

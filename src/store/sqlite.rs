@@ -9,6 +9,7 @@ use sqlx::{Executor, Row, Sqlite, SqlitePool};
 
 use crate::domain::Result;
 use crate::domain::options::DbOptions;
+use crate::fault;
 use crate::ports::StoreFacts;
 
 use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx, session};
@@ -60,7 +61,7 @@ pub fn engine(options: &DbOptions, acquire: Duration) -> Box<dyn Engine> {
         .filename(options.database())
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
+        .synchronous(if fault::is_planted("P12") { SqliteSynchronous::Normal } else { SqliteSynchronous::Full })
         .busy_timeout(BUSY)
         .statement_cache_capacity(200);
     let pool = |connections: u32| {

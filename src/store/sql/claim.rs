@@ -1,5 +1,6 @@
 //! What claimants do: take leases, prolong them, end them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::domain::error::Conflict;
 use crate::domain::time::{Timestamp, millis};
 use crate::domain::verbs::{Acked, Claim, Claimed, Company, Expired, Marked, Renewal, Settlement};
 use crate::domain::{Error, ErrorCode, Result};
+use crate::fault;
 
 /// Values above this size are not read by the claim itself but one by one behind it, so that a claim of many entries
 /// has a bounded size.
@@ -172,7 +174,16 @@ pub async fn settle_leased(
 ) -> Result<Vec<Marked>> {
     let rows: Vec<_> = settlements.iter().map(settlement_row).collect();
     let token: Value = token.0.as_slice().into();
-    let settled = session.run(&texts.of(texts.dialect.settle), vec![Value::Json(json!(rows).to_string()), token.clone()]).await?;
+    let fenced = texts.dialect.settle;
+    // Planted: whoever held a lease once may still end it.
+    let unfenced = || {
+        fenced
+            .replace("lease_token = ?", "(lease_token = ? OR TRUE)")
+            .replace("AND e.state = 'leased'", "")
+            .replace("AND state = 'leased'", "")
+    };
+    let template = if fault::is_planted("P2") { Cow::Owned(unfenced()) } else { Cow::Borrowed(fenced) };
+    let settled = session.run(&texts.of(&template), vec![Value::Json(json!(rows).to_string()), token.clone()]).await?;
     if settled == settlements.len() as u64 {
         return Ok(vec![Marked::Done; settlements.len()]);
     }
@@ -214,7 +225,8 @@ fn settlement_row(settlement: &Settlement) -> serde_json::Value {
         "st": settlement.state.as_str(),
         "re": settlement.reason.as_str(),
         "du": millis(settlement.due_in),
-        "rc": settlement.retry_count,
+        // Planted: the count lives only in the process.
+        "rc": if fault::is_planted("P7") { 1 } else { settlement.retry_count },
         "fg": settlement.failed_generation,
         "al": i64::from(settlement.is_alone),
         "sc": scope.map(|scope| String::from_utf8_lossy(scope.as_bytes()).into_owned()),

@@ -86,8 +86,8 @@ impl Dialect {
             .replace("{entry}", &names.entry)
             .replace("{paused}", &names.paused)
             .replace("{migration}", &names.migration)
-            .replace("{prefix}", &bare)
-            .replace("{now}", self.now);
+            .replace("{prefix}", &bare);
+        let text = planted::clock(text, self.now).replace("{now}", self.now);
         if !self.numbered {
             return text.into();
         }
@@ -104,6 +104,21 @@ impl Dialect {
             }
         }
         numbered.into()
+    }
+}
+
+/// Planted: the process's clock where the database's belongs.
+mod planted {
+    use crate::fault;
+
+    pub fn clock(text: String, now: &str) -> String {
+        if !fault::is_planted("P3") {
+            return text;
+        }
+        let mine = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis()).to_string();
+        let mine = format!("CAST({mine} AS {})", if now.contains("SIGNED") { "SIGNED" } else { "BIGINT" });
+        let statement = now.replace("SYSDATE(3)", "NOW(3)").replace("clock_timestamp()", "statement_timestamp()");
+        text.replace("{now}", &mine).replace(&statement, &mine)
     }
 }
 

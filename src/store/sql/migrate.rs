@@ -7,6 +7,7 @@ use super::transaction::end;
 use super::value::Kind;
 use crate::domain::options::Schema;
 use crate::domain::{Error, ErrorCode, Result};
+use crate::fault;
 
 /// Brings the schema to the newest version that this library knows.
 pub async fn migrate(session: &mut dyn Session, texts: &Texts, schema: Schema) -> Result<()> {
@@ -54,6 +55,7 @@ async fn upgrade(session: &mut dyn Session, texts: &Texts, supported: i64) -> Re
     for migration in texts.dialect.migrations.iter().filter(|migration| migration.version > found) {
         for statement in migration.sql.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
             session.plain(&texts.of(statement)).await?;
+            fault::point("init.mid_migration", "").await?;
         }
         session.run(&texts.of("INSERT INTO {migration} (version) VALUES (?)"), vec![migration.version.into()]).await?;
     }

@@ -12,6 +12,7 @@ use crate::domain::entry::{Entry, Identity};
 use crate::domain::fold::{Written, fold};
 use crate::domain::time::Timestamp;
 use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
+use crate::fault;
 
 /// The most rows of one statement: bounds both the number of values (databases have a limit) and how many different
 /// texts there are to prepare.
@@ -20,12 +21,15 @@ const ROWS: usize = 128;
 pub async fn push(session: &mut dyn Session, texts: &Texts, returning: &str, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
     session.plain(texts.dialect.begin).await?;
     let result = push_in(session, texts, returning, failures).await;
-    end(session, result).await
+    let pushed = end(session, result).await?;
+    fault::point("push.after_commit", "").await?;
+    Ok(pushed)
 }
 
-async fn push_in(session: &mut dyn Session, texts: &Texts, returning: &str, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
+pub async fn push_in(session: &mut dyn Session, texts: &Texts, returning: &str, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
+    fault::point("push.before_insert", "").await?;
     let (existing, now) = lock(session, texts, failures.iter().map(|failure| &failure.identity)).await?;
-    let folded = fold(existing, now, failures);
+    let folded = planted::counted_in_memory(fold(planted::counts(existing), now, failures));
     let mut ids = HashMap::new();
     for chunk in folded.inserts.chunks(ROWS) {
         insert(session, texts, returning, chunk, &mut ids).await?;
@@ -33,6 +37,7 @@ async fn push_in(session: &mut dyn Session, texts: &Texts, returning: &str, fail
     for chunk in folded.updates.chunks(ROWS) {
         overwrite(session, texts, chunk).await?;
     }
+    fault::point("push.after_insert_before_commit", "").await?;
     Ok(folded.answers(&ids))
 }
 
@@ -94,6 +99,39 @@ async fn insert(
     Ok(())
 }
 
+/// Planted: how many attempts an entry has had is known to this process only.
+mod planted {
+    use std::collections::HashMap;
+    use std::sync::{LazyLock, Mutex, PoisonError};
+
+    use crate::domain::entry::{Entry, Life};
+    use crate::domain::fold::Folded;
+    use crate::fault;
+
+    static COUNTS: LazyLock<Mutex<HashMap<Life, u32>>> = LazyLock::new(Mutex::default);
+
+    pub fn counts(mut existing: Vec<Entry>) -> Vec<Entry> {
+        if fault::is_planted("P7") {
+            let counts = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+            for entry in &mut existing {
+                entry.retry_count = counts.get(&entry.life).copied().unwrap_or(entry.retry_count);
+            }
+        }
+        existing
+    }
+
+    pub fn counted_in_memory(mut folded: Folded) -> Folded {
+        if fault::is_planted("P7") {
+            let mut counts = COUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+            for written in folded.inserts.iter_mut().chain(&mut folded.updates) {
+                counts.insert(written.entry.life, written.entry.retry_count);
+                written.entry.retry_count = 1;
+            }
+        }
+        folded
+    }
+}
+
 /// Columns that no failure changes.
 const FIXED: [&str; 6] = ["namespace", "grp", "topic", "data_id", "life", "identity"];
 
@@ -142,10 +180,12 @@ async fn resolve_in(session: &mut dyn Session, texts: &Texts, successes: &[Succe
         });
     }
     gone.sort_unstable();
+    fault::point("success.before_delete", "").await?;
     for chunk in gone.chunks(ROWS) {
         let template = format!("DELETE FROM {{entry}} WHERE id IN ({})", placeholders(chunk.len()));
         session.run(&texts.of(&template), chunk.iter().map(|id| (*id).into()).collect()).await?;
     }
+    fault::point("success.after_delete_before_commit", "").await?;
     Ok(answers)
 }
 
