@@ -1,0 +1,30 @@
+// kafka-error-retry 2.1.5, as npm has it. It ends with its process only: it has no close().
+import { createRequire } from 'node:module'
+import process from 'node:process'
+import { setTimeout as pause } from 'node:timers/promises'
+import { closedLoop, failure } from '../measure/load.mjs'
+
+export async function open({ db, brokers, options = {} }) {
+  const { KafkaErrorHandler } = createRequire(import.meta.url)('kafka-error-retry-2')
+  const { hostname, port, username, password } = new URL(db)
+  const handler = KafkaErrorHandler.getInstance({
+    db: { type: 'mysql', host: hostname, port: Number(port), username, password, logging: false },
+    kafka: { brokers, partitions: 8, replicas: 1 },
+    policy: { retryCount: 10, backoff: true },
+    ...options,
+  })
+  await handler.initialize()
+  return {
+    push: ({ callers, seconds, count }) =>
+      closedLoop({ call: () => handler.pushError(failure()), callers, seconds, count }),
+    run: () => handler.runRetryTask(),
+    rest: async ({ seconds }) => {
+      const cpu = process.cpuUsage()
+      await pause(seconds * 1_000)
+      const { user, system } = process.cpuUsage(cpu)
+      return { cpuSeconds: (user + system) / 1e6 }
+    },
+    memory: () => ({ rss: process.memoryUsage.rss() }),
+    close: () => {},
+  }
+}
