@@ -19,6 +19,7 @@ const calls: [method: string, call: (handler: KafkaErrorHandler) => Promise<unkn
   ['notifySuccess', (handler) => handler.notifySuccess(message)],
   ['runRetryTask', (handler) => handler.runRetryTask()],
   ['sweep', (handler) => handler.sweep()],
+  ['adopt', (handler) => handler.adopt()],
   ['stats', (handler) => handler.stats()],
   ['metrics', (handler) => handler.metrics()],
   ['pause', (handler) => handler.pause('orders')],

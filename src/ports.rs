@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::Result;
+use crate::domain::adoption::{Adopted, AdoptedPage, Adoption, OldRow, OldTopic};
 use crate::domain::copy::Copy;
 use crate::domain::decide::{Passed, Sent};
 use crate::domain::entry::{Entry, Identity, Scope};
@@ -59,6 +60,19 @@ pub trait Store: Send + Sync {
     async fn set_paused(&self, namespace: &str, topic: &str, paused: bool) -> Result<()>;
     /// The paused topics.
     async fn paused(&self, namespace: &str) -> Result<Vec<String>>;
+
+    /// What the table of 2.x in a database holds, by topic. Only databases that 2.x ran on have one.
+    async fn survey(&self, _source: &str) -> Result<Vec<OldTopic>> {
+        Ok(vec![])
+    }
+    /// Makes entries of one page of rows of 2.x and marks the rows, in one transaction.
+    async fn adopt(&self, _adoption: &Adoption) -> Result<AdoptedPage> {
+        Ok(AdoptedPage::default())
+    }
+    /// The rows behind adopted entries as they are now; what is gone is left out.
+    async fn old_rows(&self, adopted: &[Adopted]) -> Result<Vec<Vec<OldRow>>> {
+        Ok(adopted.iter().map(|adopted| adopted.rows.clone()).collect())
+    }
 
     /// Closes the connections.
     async fn close(&self);

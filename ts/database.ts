@@ -40,6 +40,8 @@ function table(type: unknown): Shape {
       tablePrefix: matching('[A-Za-z_][A-Za-z0-9_]{0,47}'),
       poolSize: integer(1, 1_000, 'digits'),
       tls: tls('ca', 'cert', 'key', 'rejectUnauthorized'),
+      adopt: flag,
+      timezone: text,
       logging,
     },
     { unknown: 'ignore', nullIsAbsent: true, required: ['type'] },

@@ -56,6 +56,16 @@ export interface DatabaseOptions {
   poolSize?: number
   /** Default: verified, unless the host is loopback. `false` is accepted with a warning. */
   tls?: boolean | TlsOptions
+  /**
+   * Whether rows that 2.x left on this server become entries of this handler, in its namespace and group. Where services
+   * with different namespaces or groups share a server, only one of them should. Default `true`.
+   */
+  adopt?: boolean
+  /**
+   * How 2.x wrote times into `business_errors`: `'local'` (the process's own zone, as 2.x), `'Z'`, an offset such as
+   * `'+08:00'`, or an IANA name. Only for adopting its rows. Default `'local'`.
+   */
+  timezone?: string
   /** Whether statements are logged at level `info`, without parameters. Default `false`. */
   logging?: boolean
 }

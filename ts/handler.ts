@@ -1,6 +1,7 @@
 /**
  * `KafkaErrorHandler`: the public face of the retry store. Each method checks, converts and makes one native call.
  */
+import { readAdoption, type AdoptionOptions, type AdoptionReport } from './adoption'
 import { allAnswers, resolvedMessage, storedFailure } from './answers'
 import type { AnswerOf, ResolvedMessage, StoredFailure } from './answers'
 import { readAll, readFailure, readSuccess, type FailedMessage, type HandledMessage } from './arguments'
@@ -184,6 +185,19 @@ export class KafkaErrorHandler implements AsyncDisposable {
   off<Name extends keyof HandlerEvents>(name: Name, listener: Listener<HandlerEvents[Name]>): this {
     KafkaErrorHandler.#of(this, 'off').events.off(name, listener)
     return this
+  }
+
+  /**
+   * Makes entries of the rows that 2.x left in `business_errors` (MySQL and MariaDB), or with `dryRun` only says what
+   * there is. `initialize()` and every minute after it do this by themselves for rows that 2.x would send again, unless
+   * `db.adopt` is `false`; rows that it gave up are adopted only by a call with `dead`.
+   *
+   * Rejects with `KER_STORE_PRIVILEGE` when the database user may not read, change and delete those rows, `KER_STORE`.
+   */
+  async adopt(options?: AdoptionOptions): Promise<AdoptionReport> {
+    const { native } = KafkaErrorHandler.#of(this, 'adopt').ready('adopt')
+    const { dead, dryRun } = readAdoption(options)
+    return JSON.parse(await native.adopt(dead, dryRun)) as AdoptionReport
   }
 
   /**

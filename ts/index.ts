@@ -16,6 +16,7 @@ export {
   TimeoutError,
 } from './errors'
 
+export type { AdoptionOptions, AdoptionReport, OldTopic } from './adoption'
 export type { AnswerOf, EntryState, ResolvedMessage, StoredFailure } from './answers'
 export type { FailedMessage, HandledMessage } from './arguments'
 export type { Bytes } from './bytes'

@@ -107,6 +107,7 @@ export interface NativeHandler {
   startSweeps(): Promise<void>
   stopSweeps(): Promise<void>
   sweep(): Promise<string>
+  adopt(spent: boolean, dryRun: boolean): Promise<string>
   stats(): Promise<string>
   health(): Promise<string>
   get(id: string): Promise<NativeEntry | null>
@@ -161,6 +162,7 @@ export function openHandler(options: string): NativeHandler {
     startSweeps: () => crossing(() => native.startSweeps()),
     stopSweeps: () => crossing(() => native.stopSweeps()),
     sweep: () => crossing(() => native.sweep()),
+    adopt: (spent, dryRun) => crossing(() => native.adopt(spent, dryRun)),
     stats: () => crossing(() => native.stats()),
     health: () => crossing(() => native.health()),
     get: (id) => crossing(() => native.get(id)),

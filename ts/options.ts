@@ -94,7 +94,8 @@ export class PreparedOptions {
     const { shutdownSignals: _, ...options } = this.normalized
     // 2.x rules follow the clock of the process, which only JavaScript knows by name.
     const scheduleTimezone = options['scheduleTimezone'] ?? processTimezone()
-    return JSON.stringify({ ...options, scheduleTimezone, logLevel })
+    const db = withTimezone(options['db'] as Record<string, unknown> | undefined)
+    return JSON.stringify({ ...options, db, scheduleTimezone, logLevel })
   }
 }
 
@@ -151,6 +152,12 @@ function configError(method: string, problems: Problem[], absent: Problem | unde
   const message =
     absent === undefined ? `${method}: ${counted}${sentences.join('; ')}` : missing[absent.path as keyof typeof missing]
   return new ConfigError('KER_CONFIG', message, { cause, details: { method, problems } })
+}
+
+// So did the times that 2.x wrote.
+function withTimezone(db: Record<string, unknown> | undefined): Record<string, unknown> | undefined {
+  const isLocal = db !== undefined && (db['timezone'] === undefined || db['timezone'] === 'local')
+  return isLocal ? { ...db, timezone: processTimezone() } : db
 }
 
 function processTimezone(): string | undefined {

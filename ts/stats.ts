@@ -47,6 +47,8 @@ export interface SweepReport {
   dead: number
   /** Entries that were set aside. */
   held: number
+  /** Adopted entries that a 2.x process had handled: gone. */
+  resolved: number
 }
 
 /** The health of a handler that cannot be asked. */

@@ -26,6 +26,7 @@ const asynchronous: [name: string, ...args: unknown[]][] = [
   ['startSweeps'],
   ['stopSweeps'],
   ['sweep'],
+  ['adopt', false, true],
   ['stats'],
   ['health'],
   ['get', '1'],

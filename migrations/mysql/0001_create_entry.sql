@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS {entry} (
     origin_offset BIGINT NULL,
     origin_timestamp BIGINT NULL,
     error LONGBLOB NULL,
+    adopted LONGBLOB NULL,
     size BIGINT NOT NULL,
     identity BINARY(32) NOT NULL,
     scope VARBINARY(32) NULL,

@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS {entry} (
     origin_offset BIGINT NULL,
     origin_timestamp BIGINT NULL,
     error BYTEA NULL,
+    adopted BYTEA NULL,
     size BIGINT NOT NULL,
     identity BYTEA NOT NULL,
     scope BYTEA NULL,

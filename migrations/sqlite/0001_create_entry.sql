@@ -28,6 +28,7 @@ CREATE TABLE {entry} (
     origin_offset INTEGER,
     origin_timestamp INTEGER,
     error BLOB,
+    adopted BLOB,
     size INTEGER NOT NULL,
     identity BLOB NOT NULL,
     scope BLOB,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::dto::{EntryOut, PageOut};
 use super::handler::Handler;
 use super::outcome::{Outcome, promise};
+use crate::domain::adoption::OldRows;
 use crate::domain::entry::Redelivery;
 use crate::domain::filter::Filter;
 use crate::domain::verbs::Operation;
@@ -81,6 +82,14 @@ impl Handler {
     pub fn set_paused<'env>(&self, env: &'env Env, topic: String, paused: bool) -> napi::Result<PromiseRaw<'env, Outcome<()>>> {
         let inner = Arc::clone(&self.inner);
         promise(env, async move { inner.parts()?.store.set_paused(&inner.options().namespace, &topic, paused).await })
+    }
+
+    /// Makes entries of rows of 2.x, or only says what there is, as JSON.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<string>>")]
+    pub fn adopt<'env>(&self, env: &'env Env, spent: bool, dry_run: bool) -> napi::Result<PromiseRaw<'env, Outcome<String>>> {
+        let inner = Arc::clone(&self.inner);
+        let rows = if spent { OldRows::Spent } else { OldRows::Open };
+        promise(env, async move { Ok(json!(inner.adopt(rows, dry_run).await?).to_string()) })
     }
 
     /// Counts and counters, as JSON.

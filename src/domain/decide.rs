@@ -84,6 +84,7 @@ const fn back(entry: &Entry, reason: Reason, due_in: Duration) -> Settlement {
         failed_generation: entry.failed_generation,
         is_alone: entry.is_alone,
         delivery: None,
+        adopted: None,
     }
 }
 
@@ -116,7 +117,7 @@ pub const fn given_back(entry: &Entry, reason: Reason, due_in: Duration) -> Sett
 
 /// Set aside by a guard.
 #[must_use]
-pub const fn held(entry: &Entry, reason: Reason) -> Settlement {
+pub fn held(entry: &Entry, reason: Reason) -> Settlement {
     Settlement { state: State::Held, ..back(entry, reason, Duration::ZERO) }
 }
 

@@ -23,6 +23,7 @@ fn entry(group: &str, retry_count: u32) -> Entry {
         delivered: None,
         first_failed_at: Timestamp(0),
         last_failed_at: Timestamp(0),
+        adopted: None,
     }
 }
 

@@ -15,6 +15,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::adoption::Adopted;
 use super::policy::RetryPolicy;
 use super::time::Timestamp;
 
@@ -212,6 +213,8 @@ pub struct Entry {
     pub first_failed_at: Timestamp,
     /// Newest counted failure that was reported.
     pub last_failed_at: Timestamp,
+    /// The rows of 2.x that it stands for.
+    pub adopted: Option<Adopted>,
 }
 
 impl Entry {

@@ -111,6 +111,7 @@ fn first(failure: &NewFailure, now: Timestamp) -> Entry {
         delivered: None,
         first_failed_at: now,
         last_failed_at: now,
+        adopted: None,
     };
     schedule(&mut entry, now, failure.chance);
     entry

@@ -13,7 +13,9 @@
 //! - **dead**: the policy is spent, or the error can never heal; kept until an operator acts.
 //! - **held**: set aside by an operator or a guard.
 //! - **copy**: what a redelivery publishes.
+//! - **adopted**: an entry that stands for rows of 2.x, which 2.x processes may still answer.
 
+pub mod adoption;
 pub mod copy;
 pub mod decide;
 pub mod entry;
@@ -30,5 +32,6 @@ pub mod policy;
 pub mod time;
 pub mod validate;
 pub mod verbs;
+pub mod zone;
 
 pub use error::{Error, ErrorCode, Result};

@@ -128,6 +128,10 @@ pub struct DbOptions {
     pub pool_size: u32,
     /// `None`: verified, unless the host is loopback.
     pub tls: Option<Tls>,
+    /// Whether rows of 2.x become entries.
+    pub adopt: bool,
+    /// How 2.x wrote times: `Z`, an offset or an IANA name; UTC when absent.
+    pub timezone: Option<String>,
     /// Log name, milliseconds and rows of every statement.
     pub logging: bool,
 }
@@ -145,6 +149,8 @@ impl Default for DbOptions {
             table_prefix: "ker_".to_owned(),
             pool_size: 10,
             tls: None,
+            adopt: true,
+            timezone: None,
             logging: false,
         }
     }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::options::{DbOptions, KafkaOptions, Options, Sasl, Tls};
+use super::zone::Zone;
 
 /// One thing that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,6 +66,8 @@ impl Check {
             self.that(is_database(db.database()), "db.database", "must match [A-Za-z0-9_-]{1,63}");
         }
         self.that(is_prefix(&db.table_prefix), "db.tablePrefix", "must match [A-Za-z_][A-Za-z0-9_]{0,47}");
+        let is_zone = db.timezone.as_deref().is_none_or(|zone| Zone::parse(zone).is_some());
+        self.that(is_zone, "db.timezone", "must be 'local', 'Z', an offset such as '+08:00' or an IANA name");
         self.that((1..=1000).contains(&db.pool_size), "db.poolSize", "must be an integer 1–1000");
     }
 
@@ -102,7 +105,9 @@ pub fn is_topic(name: &str) -> bool {
     (1..=249).contains(&name.len()) && name.bytes().all(is_allowed) && name != "." && name != ".."
 }
 
-fn is_database(name: &str) -> bool {
+/// What a database may be called: it goes into SQL, quoted, after this check.
+#[must_use]
+pub fn is_database(name: &str) -> bool {
     (1..=63).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 
@@ -149,7 +154,7 @@ mod tests {
 
     #[test]
     fn every_bad_value_is_named_by_its_path() {
-        let cases: [(&str, serde_json::Value, &str); 22] = [
+        let cases: [(&str, serde_json::Value, &str); 23] = [
             ("db.type", "oracle".into(), "db.type"),
             ("db.port", 0.into(), "db.port"),
             ("db.port", 65_536.into(), "db.port"),
@@ -157,6 +162,7 @@ mod tests {
             ("db.database", "a`b".into(), "db.database"),
             ("db.database", "x".repeat(64).into(), "db.database"),
             ("db.database", "".into(), "db.database"),
+            ("db.timezone", "Mars/Olympus".into(), "db.timezone"),
             ("db.tablePrefix", "a-b".into(), "db.tablePrefix"),
             ("db.tablePrefix", "1a".into(), "db.tablePrefix"),
             ("db.tablePrefix", "x".repeat(49).into(), "db.tablePrefix"),

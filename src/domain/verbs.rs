@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::adoption::Adopted;
 use super::entry::{Delivered, Entry, FailureId, Identity, Life, Reason, Redelivery, Scope, State, Token};
 use super::message::{Failure, Message};
 use super::policy::RetryPolicy;
@@ -183,6 +184,8 @@ pub struct Settlement {
     pub is_alone: bool,
     /// The copy, for awaiting entries.
     pub delivery: Option<Delivery>,
+    /// The rows of 2.x as they were last seen; `None` where nothing changed.
+    pub adopted: Option<Adopted>,
 }
 
 /// Where the broker took a copy.

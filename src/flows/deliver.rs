@@ -51,6 +51,8 @@ pub struct SweepReport {
     pub dead: u64,
     /// Set aside.
     pub held: u64,
+    /// Gone, because a 2.x process had reported their success.
+    pub resolved: u64,
 }
 
 impl std::ops::AddAssign for SweepReport {
@@ -61,6 +63,7 @@ impl std::ops::AddAssign for SweepReport {
         self.given_back += other.given_back;
         self.dead += other.dead;
         self.held += other.held;
+        self.resolved += other.resolved;
     }
 }
 
@@ -75,7 +78,7 @@ pub struct Settled {
 
 impl Settled {
     /// Nothing was sent.
-    const fn unsent(settlement: Settlement, entry: Entry) -> Self {
+    pub(super) const fn unsent(settlement: Settlement, entry: Entry) -> Self {
         Self { entry, settlement, sent: None }
     }
 }

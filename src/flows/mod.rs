@@ -1,5 +1,6 @@
 //! One file per user story, over the traits of [`crate::ports`].
 
+pub mod adopt;
 pub mod deliver;
 pub mod line;
 pub mod operate;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use super::adopt;
 use super::deliver::{Deliverer, Settled, SweepReport};
 use crate::domain::Result;
 use crate::domain::entry::{Scope, Token};
@@ -169,7 +170,9 @@ impl Sweeper {
         let count = claimed.len();
         let held = self.leases.hold(token, claimed.iter().map(|claimed| claimed.entry.id).collect());
         fault::point("claim.after_commit", "").await?;
-        let settled = self.deliverer.deliver(claimed, paused).await;
+        let looked = adopt::look(&*self.store, claimed, &*self.chance, &*self.journal).await;
+        let mut settled = looked.settled;
+        settled.extend(self.deliverer.deliver(looked.rest, paused).await);
         fault::point("publish.after_ack_before_mark", "").await?;
         let marked = self.record(token, &settled).await;
         drop(held);
@@ -177,7 +180,9 @@ impl Sweeper {
             self.forget(&settled).await;
         }
         fault::point("mark.after_commit", "").await?;
-        let report = self.deliverer.tell(settled, &marked?);
+        let mut report = self.deliverer.tell(settled, &marked?);
+        report.claimed += looked.resolved;
+        report.resolved = looked.resolved;
         if let Some(rate) = self.per_second {
             sleep(Duration::from_secs_f64(f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / f64::from(rate))).await;
         }

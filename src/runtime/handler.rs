@@ -12,10 +12,12 @@ use super::parts::Parts;
 use super::{THREADS, lock, loops};
 use crate::clock::{SystemChance, SystemClock};
 use crate::cron::Rule;
+use crate::domain::adoption::OldRows;
 use crate::domain::error::Outcome;
 use crate::domain::options::{Options, ms};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::fault;
+use crate::flows::adopt::{self, AdoptionReport};
 use crate::flows::deliver::SweepReport;
 use crate::flows::setup;
 use crate::journal::Queue;
@@ -101,6 +103,9 @@ impl Handler {
         let broker: Arc<dyn Broker> = Arc::new(KafkaBroker::new(&self.options, Arc::clone(&journal))?);
         let ready = async {
             let facts = setup::prepare_store(&*store, &self.options, &*journal).await?;
+            if loops::adopts(&self.options) {
+                loops::adopt_once(&*store, &self.options, &*journal).await;
+            }
             let has_topics = setup::prepare_topics(&*broker, &self.options, &*journal).await?;
             Ok((facts, has_topics))
         };
@@ -157,6 +162,20 @@ impl Handler {
     /// As [`Handler::parts`]; when the store cannot be read.
     pub async fn sweep(&self) -> Result<SweepReport> {
         self.parts()?.sweep().await
+    }
+
+    /// Makes entries of rows of 2.x, or only says what there is.
+    ///
+    /// # Errors
+    /// As [`Handler::parts`]; what the store says.
+    pub async fn adopt(&self, rows: OldRows, is_dry_run: bool) -> Result<AdoptionReport> {
+        let store = &*self.parts()?.store;
+        let mut report = adopt::survey(store, &self.options).await?;
+        if !is_dry_run {
+            let done = adopt::adopt(store, &self.options, rows, &SystemChance, &*self.journal, Duration::MAX).await?;
+            report = AdoptionReport { topics: report.topics, ..done };
+        }
+        Ok(report)
     }
 
     /// Ends everything within `closeTimeout`; says how many parts did not end in time.

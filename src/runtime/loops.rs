@@ -8,16 +8,17 @@ use tokio::time::{sleep, timeout};
 
 use super::THREADS;
 use super::parts::Parts;
-use crate::clock::SystemClock;
+use crate::clock::{SystemChance, SystemClock};
 use crate::cron::{self, Rule};
+use crate::domain::adoption::OldRows;
 use crate::domain::event::Event;
 use crate::domain::filter::Filter;
 use crate::domain::options::{Options, ms};
 use crate::domain::verbs::Operation;
-use crate::domain::{Error, Result};
+use crate::domain::{Error, ErrorCode, Result};
 use crate::flows::deliver::SweepReport;
 use crate::flows::sweep::SCOPES;
-use crate::flows::{operate, setup};
+use crate::flows::{adopt, operate, setup};
 use crate::journal::Queue;
 use crate::ports::{Journal, Store};
 
@@ -25,6 +26,8 @@ use crate::ports::{Journal, Store};
 const LOOK: Duration = Duration::from_secs(1);
 /// How often at most the timer asks the store when it is woken by pushes.
 const CALM: Duration = Duration::from_millis(50);
+/// How often rows of 2.x are looked for.
+const ADOPTION: Duration = Duration::from_secs(60);
 /// How often dead entries are looked at that may be old enough to go.
 const RETENTION: Duration = Duration::from_secs(60);
 
@@ -53,6 +56,31 @@ pub async fn purge(parts: Arc<Parts>, namespace: String, age: u64) {
     loop {
         let _next_time = operate::operate(&*parts.store, &namespace, Operation::Purge, &filter).await;
         sleep(RETENTION).await;
+    }
+}
+
+/// Whether rows of 2.x are looked for: it ran on these databases only.
+pub fn adopts(options: &Options) -> bool {
+    options.db.adopt && matches!(options.db.kind.as_str(), "mysql" | "mariadb")
+}
+
+/// Adopts what 2.x left, as far as it goes in the time that connecting may take; a failure of this harms nothing else.
+pub async fn adopt_once(store: &dyn Store, options: &Options, journal: &dyn Journal) {
+    let patience = ms(options.connect_timeout);
+    match adopt::adopt(store, options, OldRows::Open, &SystemChance, journal, patience).await {
+        Ok(_told) => {}
+        Err(error) if error.code == ErrorCode::StorePrivilege => {
+            journal.note(Event::warning("adoptionRefused", error.message, error.details));
+        }
+        Err(error) => journal.note(Event::error(&error)),
+    }
+}
+
+/// Adopts what processes of 2.x that still run leave behind.
+pub async fn adopt_on(parts: Arc<Parts>, options: Options, journal: Arc<dyn Journal>) {
+    loop {
+        sleep(ADOPTION).await;
+        adopt_once(&*parts.store, &options, &*journal).await;
     }
 }
 

@@ -102,6 +102,9 @@ impl Parts {
         let mut background = lock(&self.background);
         background.push(THREADS.spawn(Arc::clone(&self.writer).run()));
         background.push(THREADS.spawn(loops::renew(Arc::clone(self), ms(options.lease_timeout))));
+        if loops::adopts(options) {
+            background.push(THREADS.spawn(loops::adopt_on(Arc::clone(self), options.clone(), Arc::clone(&journal))));
+        }
         if !has_topics {
             background.push(THREADS.spawn(loops::look_for_broker(Arc::clone(self), options.clone(), journal, is_closing)));
         }

@@ -301,6 +301,9 @@ fn apply(entry: &mut Entry, settlement: &Settlement, now: Timestamp) {
         },
         is_counting: delivery.is_counting,
     });
+    if settlement.adopted.is_some() {
+        entry.adopted.clone_from(&settlement.adopted);
+    }
 }
 
 /// An operation that would change nothing is not counted, so that whoever repeats it until zero comes to an end.

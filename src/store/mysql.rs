@@ -36,14 +36,17 @@ pub const DIALECT: Dialect = Dialect {
     },
     settle: "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$.id', st VARCHAR(16) PATH '$.st', re VARCHAR(32) PATH '$.re', \
              du BIGINT PATH '$.du', rc BIGINT PATH '$.rc', fg BIGINT PATH '$.fg', al BIGINT PATH '$.al', sc VARCHAR(32) PATH '$.sc', \
-             cp BIGINT PATH '$.cp', co BIGINT PATH '$.co', ak BIGINT PATH '$.ak', ct BIGINT PATH '$.ct')) AS v \
+             cp BIGINT PATH '$.cp', co BIGINT PATH '$.co', ak BIGINT PATH '$.ak', ct BIGINT PATH '$.ct', \
+             ad VARCHAR(4096) PATH '$.ad')) AS v \
              STRAIGHT_JOIN {entry} AS e ON e.id = v.id \
              SET e.state = v.st, e.reason = v.re, e.due_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + v.du, e.retry_count = v.rc, \
              e.failed_generation = v.fg, e.is_alone = v.al, e.scope = v.sc, e.copy_partition = v.cp, e.copy_offset = v.co, \
-             e.acked_at = IF(v.co IS NULL, NULL, COALESCE(v.ak, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED))), e.is_counting = v.ct \
+             e.acked_at = IF(v.co IS NULL, NULL, COALESCE(v.ak, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED))), e.is_counting = v.ct, \
+             e.adopted = COALESCE(v.ad, e.adopted) \
              WHERE e.lease_token = ? AND e.state = 'leased'",
     renew: "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$.id')) AS v STRAIGHT_JOIN {entry} AS e ON e.id = v.id \
             SET e.due_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + ? WHERE e.lease_token = ? AND e.state = 'leased'",
+    has_old_rows: true,
     migrations: &[Migration { version: 1, sql: include_str!("../../migrations/mysql/0001_create_entry.sql") }],
     migration_lock: "SELECT GET_LOCK(CONCAT(DATABASE(), '.{prefix}migration'), 60)",
     migration_unlock: "DO RELEASE_LOCK(CONCAT(DATABASE(), '.{prefix}migration'))",

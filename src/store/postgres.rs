@@ -37,11 +37,13 @@ pub const DIALECT: Dialect = Dialect {
     ),
     settle: "UPDATE {entry} AS e SET state = v.st, reason = v.re, due_at = {now} + v.du, retry_count = v.rc, failed_generation = v.fg, \
              is_alone = v.al, scope = convert_to(v.sc, 'UTF8'), copy_partition = v.cp, copy_offset = v.co, \
-             acked_at = CASE WHEN v.co IS NOT NULL THEN COALESCE(v.ak, {now}) END, is_counting = v.ct \
+             acked_at = CASE WHEN v.co IS NOT NULL THEN COALESCE(v.ak, {now}) END, is_counting = v.ct, \
+             adopted = COALESCE(convert_to(v.ad, 'UTF8'), adopted) \
              FROM json_to_recordset(?::json) AS v (id bigint, st text, re text, du bigint, rc bigint, fg bigint, al bigint, sc text, \
-             cp bigint, co bigint, ak bigint, ct bigint) WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
+             cp bigint, co bigint, ak bigint, ct bigint, ad text) WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
     renew: "UPDATE {entry} AS e SET due_at = {now} + v.lease FROM (SELECT id, r.lease FROM json_to_recordset(?::json) AS j (id bigint), \
             (SELECT ?::bigint AS lease) AS r) AS v WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
+    has_old_rows: false,
     migrations: &[Migration { version: 1, sql: include_str!("../../migrations/postgres/0001_create_entry.sql") }],
     // Ends with the transaction, so it also works behind a pooler that shares connections.
     migration_lock: "SELECT 1::bigint FROM (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.{prefix}migration'))) AS held",

@@ -34,13 +34,14 @@ pub const DIALECT: Dialect = Dialect {
     },
     settle: "UPDATE {entry} SET state = v.st, reason = v.re, due_at = {now} + v.du, retry_count = v.rc, failed_generation = v.fg, \
              is_alone = v.al, scope = CAST(v.sc AS BLOB), copy_partition = v.cp, copy_offset = v.co, \
-             acked_at = CASE WHEN v.co IS NOT NULL THEN COALESCE(v.ak, {now}) END, is_counting = v.ct \
+             acked_at = CASE WHEN v.co IS NOT NULL THEN COALESCE(v.ak, {now}) END, is_counting = v.ct, adopted = COALESCE(CAST(v.ad AS BLOB), adopted) \
              FROM (SELECT value ->> 'id' AS id, value ->> 'st' AS st, value ->> 're' AS re, value ->> 'du' AS du, value ->> 'rc' AS rc, \
              value ->> 'fg' AS fg, value ->> 'al' AS al, value ->> 'sc' AS sc, value ->> 'cp' AS cp, value ->> 'co' AS co, \
-             value ->> 'ak' AS ak, value ->> 'ct' AS ct FROM json_each(?)) AS v \
+             value ->> 'ak' AS ak, value ->> 'ct' AS ct, value ->> 'ad' AS ad FROM json_each(?)) AS v \
              WHERE {entry}.id = v.id AND lease_token = ? AND state = 'leased'",
     renew: "UPDATE {entry} SET due_at = {now} + ?2 FROM (SELECT value ->> 'id' AS id FROM json_each(?1)) AS v \
             WHERE {entry}.id = v.id AND lease_token = ?3 AND state = 'leased'",
+    has_old_rows: false,
     migrations: &[Migration { version: 1, sql: include_str!("../../migrations/sqlite/0001_create_entry.sql") }],
     migration_lock: "",
     migration_unlock: "",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 
+use crate::domain::adoption::{Adopted, AdoptedPage, Adoption, OldRow, OldTopic};
 use crate::domain::entry::{Identity, Scope, Token};
 use crate::domain::error::Conflict;
 use crate::domain::event::{Event, Level};
@@ -141,6 +142,18 @@ impl Store for Steady {
 
     async fn paused(&self, namespace: &str) -> Result<Vec<String>> {
         steadily!(self, paused(namespace), Vec::len)
+    }
+
+    async fn survey(&self, source: &str) -> Result<Vec<OldTopic>> {
+        steadily!(self, survey(source), Vec::len)
+    }
+
+    async fn adopt(&self, adoption: &Adoption) -> Result<AdoptedPage> {
+        steadily!(self, adopt(adoption), |page| usize::try_from(page.adopted).unwrap_or(0))
+    }
+
+    async fn old_rows(&self, adopted: &[Adopted]) -> Result<Vec<Vec<OldRow>>> {
+        steadily!(self, old_rows(adopted), Vec::len)
     }
 
     async fn close(&self) {

@@ -110,7 +110,7 @@ impl Bench {
 }
 
 /// What a delivery makes of a claimed entry.
-pub const fn delivered(claimed: &Claimed) -> Settlement {
+pub fn delivered(claimed: &Claimed) -> Settlement {
     Settlement {
         state: State::Awaiting,
         due_in: Duration::from_mins(10),
@@ -131,5 +131,6 @@ pub const fn back(claimed: &Claimed) -> Settlement {
         failed_generation: entry.failed_generation,
         is_alone: false,
         delivery: None,
+        adopted: None,
     }
 }

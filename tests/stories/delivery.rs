@@ -69,7 +69,7 @@ async fn one_bad_copy_harms_no_neighbor() {
         world.broker.answer(key, answer);
     }
     let report = world.sweep().await;
-    assert_eq!(report, SweepReport { claimed: 5, delivered: 1, failed: 2, given_back: 1, dead: 1, held: 0 });
+    assert_eq!(report, SweepReport { claimed: 5, delivered: 1, failed: 2, given_back: 1, dead: 1, held: 0, resolved: 0 });
     assert_eq!(world.stand("good").await, (State::Awaiting, 1));
     assert_eq!(world.stand("refused").await, (State::Scheduled, 1));
     assert_eq!(world.stand("huge").await, (State::Dead, 1));

@@ -234,6 +234,7 @@ fn settlement_row(settlement: &Settlement) -> serde_json::Value {
         "co": delivery.map(|delivery| delivery.offset),
         "ak": acked,
         "ct": i64::from(delivery.is_some_and(|delivery| delivery.is_counting)),
+        "ad": settlement.adopted.as_ref().map(|adopted| json!(adopted).to_string()),
     })
 }
 

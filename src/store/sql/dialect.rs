@@ -37,6 +37,8 @@ pub struct Dialect {
     pub settle: &'static str,
     /// Prolongs leases. Values: JSON rows with ids, lease in ms, token.
     pub renew: &'static str,
+    /// Whether 2.x ran on such a database.
+    pub has_old_rows: bool,
     /// Steps of the schema, in order.
     pub migrations: &'static [Migration],
     /// Takes the lock under which the schema is changed; returns 1. Empty where the transaction itself is the lock.

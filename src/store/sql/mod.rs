@@ -4,6 +4,7 @@
 //! result, and leases end by writing what [`crate::domain::decide`] made of them. So SQL holds no rule of counting, and
 //! a database is a [`Dialect`] (texts) and an [`Engine`] (connections), nothing more.
 
+mod adoption;
 mod claim;
 mod dialect;
 mod engine;

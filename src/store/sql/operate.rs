@@ -1,5 +1,6 @@
 //! What operators do: look, and change what a filter matches.
 
+use super::adoption;
 use super::dialect::{Texts, placeholders};
 use super::engine::Session;
 use super::rows::{self, ENTRY, ENTRY_KINDS, MESSAGE, MESSAGE_KINDS};
@@ -109,6 +110,9 @@ async fn operate_in(
     let ids: Vec<i64> = rows.into_iter().map(|mut cells| cells.int()).collect::<Result<_>>()?;
     if ids.is_empty() {
         return Ok(0);
+    }
+    if texts.dialect.has_old_rows && matches!(operation, Operation::Discard | Operation::Purge) {
+        adoption::forget_of(session, texts, &ids, operation.states()).await?;
     }
     let (change, mut values) = change(operation);
     let states = operation.states();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use super::adoption;
 use super::dialect::{Texts, placeholders};
 use super::engine::Session;
 use super::rows::{self, ENTRY, ENTRY_KINDS, WRITTEN, WRITTEN_COUNT, digest};
@@ -42,7 +43,7 @@ pub async fn push_in(session: &mut dyn Session, texts: &Texts, returning: &str, 
 }
 
 /// Locks the entries of these identities, in one order for everybody, and reads the clock.
-async fn lock<'a>(
+pub async fn lock<'a>(
     session: &mut dyn Session,
     texts: &Texts,
     identities: impl Iterator<Item = &'a Identity>,
@@ -64,7 +65,7 @@ async fn lock<'a>(
     Ok((entries, now))
 }
 
-async fn insert(
+pub async fn insert(
     session: &mut dyn Session,
     texts: &Texts,
     returning: &str,
@@ -133,7 +134,7 @@ mod planted {
 }
 
 /// Columns that no failure changes.
-const FIXED: [&str; 6] = ["namespace", "grp", "topic", "data_id", "life", "identity"];
+const FIXED: [&str; 7] = ["namespace", "grp", "topic", "data_id", "life", "identity", "adopted"];
 
 async fn overwrite(session: &mut dyn Session, texts: &Texts, changed: &[Written]) -> Result<()> {
     let tuple = format!("({})", placeholders(WRITTEN_COUNT + 1));
@@ -166,7 +167,7 @@ pub async fn resolve(session: &mut dyn Session, texts: &Texts, successes: &[Succ
 async fn resolve_in(session: &mut dyn Session, texts: &Texts, successes: &[Success]) -> Result<Vec<Resolved>> {
     let (existing, _) = lock(session, texts, successes.iter().map(|success| &success.identity)).await?;
     let mut entries: HashMap<Identity, Entry> = existing.into_iter().map(|entry| (entry.identity.clone(), entry)).collect();
-    let mut gone = Vec::new();
+    let (mut gone, mut adopted) = (Vec::new(), Vec::new());
     let mut answers = Vec::with_capacity(successes.len());
     for success in successes {
         answers.push(match entries.get(&success.identity) {
@@ -174,6 +175,7 @@ async fn resolve_in(session: &mut dyn Session, texts: &Texts, successes: &[Succe
             Some(entry) if !success.deletes(entry) => Resolved::NewerFailure,
             Some(entry) => {
                 gone.push(entry.id);
+                adopted.extend(entry.adopted.clone());
                 entries.remove(&success.identity);
                 Resolved::Deleted
             }
@@ -185,6 +187,7 @@ async fn resolve_in(session: &mut dyn Session, texts: &Texts, successes: &[Succe
         let template = format!("DELETE FROM {{entry}} WHERE id IN ({})", placeholders(chunk.len()));
         session.run(&texts.of(&template), chunk.iter().map(|id| (*id).into()).collect()).await?;
     }
+    adoption::forget(session, &adopted).await?;
     fault::point("success.after_delete_before_commit", "").await?;
     Ok(answers)
 }

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::value::{Cells, Kind, Value};
+use crate::domain::adoption::Adopted;
 use crate::domain::entry::{Delivered, Entry, Identity, Life, Reason, RecentFailures, Redelivery, State};
 use crate::domain::fold::Written;
 use crate::domain::headers::Headers;
@@ -14,12 +15,15 @@ use crate::ports::Stored;
 /// Columns of an entry without its payload.
 pub const ENTRY: &str = "id, namespace, grp, topic, data_id, life, state, reason, due_at, is_alone, generation, \
      failed_generation, retry_count, policy, redelivery, recent, copy_partition, copy_offset, acked_at, is_counting, \
-     first_failed_at, last_failed_at";
+     first_failed_at, last_failed_at, adopted";
 
 /// The kinds of [`ENTRY`].
-pub const ENTRY_KINDS: [Kind; 22] = {
+pub const ENTRY_KINDS: [Kind; 23] = {
     use Kind::{Bytes, Int, Text};
-    [Int, Text, Text, Text, Text, Bytes, Text, Text, Int, Int, Int, Int, Int, Text, Text, Bytes, Int, Int, Int, Int, Int, Int]
+    [
+        Int, Text, Text, Text, Text, Bytes, Text, Text, Int, Int, Int, Int, Int, Text, Text, Bytes, Int, Int, Int, Int, Int, Int,
+        Bytes,
+    ]
 };
 
 /// Columns of the payload, but for the error, which only operators read.
@@ -31,11 +35,11 @@ pub const MESSAGE_KINDS: [Kind; 6] = [Kind::Bytes, Kind::Bytes, Kind::Bytes, Kin
 /// Columns that are written with a failure, in the order of [`values`]. A write always ends the lease.
 pub const WRITTEN: &str = "namespace, grp, topic, data_id, life, state, reason, due_at, is_alone, generation, failed_generation, \
      retry_count, policy, redelivery, recent, copy_partition, copy_offset, acked_at, is_counting, first_failed_at, \
-     last_failed_at, msg_key, msg_value, headers, origin_partition, origin_offset, origin_timestamp, error, size, identity, \
+     last_failed_at, msg_key, msg_value, headers, origin_partition, origin_offset, origin_timestamp, error, adopted, size, identity, \
      scope, lease_token, lease_company";
 
 /// How many columns [`WRITTEN`] names.
-pub const WRITTEN_COUNT: usize = 33;
+pub const WRITTEN_COUNT: usize = 34;
 
 /// The unique key of an entry: its identity, every part preceded by its length, so that no two identities make the same
 /// bytes; hashed, so that the index stays small however long the names are.
@@ -86,12 +90,24 @@ pub fn values(written: &Written) -> Result<Vec<Value>> {
         Value::Int(message.origin.offset),
         Value::Int(message.origin.timestamp),
         Value::Bytes(error),
+        Value::Bytes(adopted(entry.adopted.as_ref())?),
         i64::try_from(message.size()).unwrap_or(i64::MAX).into(),
         digest(&entry.identity).as_slice().into(),
         Value::Bytes(entry.scope().map(|scope| scope.as_bytes().to_vec())),
         Value::Bytes(None),
         false.into(),
     ])
+}
+
+/// The rows of 2.x, as a column keeps them.
+pub fn adopted(adopted: Option<&Adopted>) -> Result<Option<Vec<u8>>> {
+    let json = adopted.map(serde_json::to_vec).transpose();
+    json.map_err(|error| Error::internal("adopted rows have no JSON text").caused_by(error))
+}
+
+/// The opposite of [`adopted`].
+pub fn read_adopted(json: &[u8]) -> Result<Adopted> {
+    serde_json::from_slice(json).map_err(|error| unreadable("adopted").caused_by(error))
 }
 
 /// Reads [`ENTRY`].
@@ -115,6 +131,7 @@ pub fn entry(cells: &mut Cells) -> Result<Entry> {
         _ => None,
     };
     let (first_failed_at, last_failed_at) = (Timestamp(cells.int()?), Timestamp(cells.int()?));
+    let adopted = cells.maybe_bytes()?.map(|json| read_adopted(&json)).transpose()?;
     Ok(Entry {
         id,
         identity,
@@ -132,6 +149,7 @@ pub fn entry(cells: &mut Cells) -> Result<Entry> {
         delivered,
         first_failed_at,
         last_failed_at,
+        adopted,
     })
 }
 

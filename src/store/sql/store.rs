@@ -7,7 +7,8 @@ use tokio::time::timeout;
 
 use super::dialect::{Dialect, Texts};
 use super::engine::{Engine, Session};
-use super::{claim, migrate, operate, push};
+use super::{adoption, claim, migrate, operate, push};
+use crate::domain::adoption::{Adopted, AdoptedPage, Adoption, OldRow, OldTopic};
 use crate::domain::entry::{Identity, Scope, Token};
 use crate::domain::error::{Conflict, Outcome};
 use crate::domain::filter::{Filter, Page};
@@ -161,6 +162,24 @@ impl Store for SqlStore {
 
     async fn paused(&self, namespace: &str) -> Result<Vec<String>> {
         within!(self, reader, operate::paused(reader, &self.texts, namespace))
+    }
+
+    async fn survey(&self, source: &str) -> Result<Vec<OldTopic>> {
+        if !self.texts.dialect.has_old_rows {
+            return Ok(vec![]);
+        }
+        within!(self, session, adoption::survey(session, source))
+    }
+
+    async fn adopt(&self, adoption: &Adoption) -> Result<AdoptedPage> {
+        if !self.texts.dialect.has_old_rows {
+            return Ok(AdoptedPage::default());
+        }
+        within!(self, session, adoption::adopt(session, &self.texts, self.engine.returning(), adoption))
+    }
+
+    async fn old_rows(&self, adopted: &[Adopted]) -> Result<Vec<Vec<OldRow>>> {
+        within!(self, session, adoption::old_rows(session, adopted))
     }
 
     async fn close(&self) {
