@@ -28,6 +28,12 @@ pub trait Store: Send + Sync {
     /// a known one counts up and takes the new message and policy. Fails with `Conflict::Locked` where a stranger holds
     /// a row for longer than the lock time-out; nothing is recorded then.
     async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>>;
+    /// Records failures whose identity is new, each identity once, in one statement; `None` for those whose identity has
+    /// an entry, of which nothing is changed. What an earlier, unanswered try of the same call recorded may be answered as
+    /// if it were recorded now. A store that gains nothing by this knows none as new.
+    async fn push_new(&self, failures: &[NewFailure]) -> Result<Vec<Option<Pushed>>> {
+        Ok(vec![None; failures.len()])
+    }
     /// Deletes entries by identity; with a copy's mark only that life and no newer failure. Unknown is fine.
     async fn resolve(&self, successes: &[Success]) -> Result<Vec<Resolved>>;
     /// Which of these identities no other transaction holds a lock on right now.

@@ -90,6 +90,21 @@ const fn answer(entry: &Entry, failure: &NewFailure, effect: Effect) -> Pushed {
     }
 }
 
+/// What a first failure brings into the store, due and dated by a clock that stands at zero: whoever writes it adds the
+/// store's time.
+#[must_use]
+pub fn newborn(failure: &NewFailure) -> Written {
+    let entry = first(failure, Timestamp(0));
+    Written { entry, message: failure.message.clone(), error: failure.error.clone() }
+}
+
+/// The answer to a first failure that was recorded.
+#[must_use]
+pub const fn born(newborn: &Entry, failure: &NewFailure, id: i64, due_at: Timestamp) -> Pushed {
+    let effect = if matches!(newborn.state, State::Dead) { Effect::Died } else { Effect::Counted };
+    Pushed { id, due_at, ..answer(newborn, failure, effect) }
+}
+
 /// A new life.
 fn first(failure: &NewFailure, now: Timestamp) -> Entry {
     let mut recent = RecentFailures::default();

@@ -1,14 +1,16 @@
 //! Group commit: what arrives while one transaction runs is the next one, so a single caller waits for nobody and many
-//! callers share the cost of one fsync. There is no timer.
+//! callers share the cost of one fsync.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::line::{Answer, Item, Limits, Line, Ticket, Work, locked_for_too_long};
 use super::report;
+use crate::domain::entry::Identity;
 use crate::domain::error::Conflict;
 use crate::domain::verbs::{NewFailure, Success};
 use crate::domain::{Error, Result};
@@ -20,6 +22,13 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// What a try for a locked row may take: the lock time-out and its way there and back. One that could outlast the caller
 /// is not made, so that the caller hears `not_done` and not `unknown`.
 const TRY: Duration = Duration::from_millis(1500);
+
+/// How the last batch went.
+#[derive(Debug, Clone, Copy, Default)]
+struct Last {
+    size: usize,
+    took: Duration,
+}
 
 /// The one writer of what users report.
 pub struct Writer {
@@ -83,7 +92,9 @@ impl Writer {
     /// Writes until [`Writer::finish`] has been called and everything is answered.
     pub async fn run(self: Arc<Self>) {
         let mut pause = PAUSE;
+        let mut last = Last::default();
         loop {
+            self.gather(last).await;
             let batch = self.line().take(self.limits());
             if batch.is_empty() {
                 if self.line().is_finished() {
@@ -93,7 +104,10 @@ impl Writer {
                 self.arrived.notified().await;
                 continue;
             }
-            if self.write(batch).await {
+            let (began, size) = (Instant::now(), batch.len());
+            let is_answering = self.write(batch).await;
+            last = Last { size, took: began.elapsed() };
+            if is_answering {
                 pause = PAUSE;
             } else {
                 sleep(pause).await;
@@ -102,11 +116,49 @@ impl Writer {
         }
     }
 
+    /// Callers that were just answered are about to call again. Where others wait already, a moment's patience puts both
+    /// into one transaction; without it two halves would take turns, each paying for a whole one.
+    async fn gather(&self, last: Last) {
+        let waiting = self.line().waiting();
+        if waiting == 0 || last.size < 2 {
+            return;
+        }
+        let (patience, expected) = (Instant::now() + last.took.min(LONGEST) / 4, waiting + last.size);
+        while self.line().waiting() < expected && timeout_at(patience, self.arrived.notified()).await.is_ok() {}
+    }
+
     /// Writes a batch: one transaction for its failures, one for its successes. `false` when the store did not answer.
     async fn write(self: &Arc<Self>, batch: Vec<Item>) -> bool {
         let (failures, successes): (Vec<_>, Vec<_>) = batch.into_iter().partition(|item| matches!(item.work, Work::Push(_)));
-        let (pushed, resolved) = tokio::join!(self.write_alike(failures), self.write_alike(successes));
+        let (pushed, resolved) = tokio::join!(self.write_failures(failures), self.write_alike(successes));
         pushed && resolved
+    }
+
+    /// Most failures are the first of their identity, and those are recorded in one step. The others, and those that turn
+    /// out not to be new, go the way of all: lock, fold, write.
+    async fn write_failures(self: &Arc<Self>, items: Vec<Item>) -> bool {
+        let (fresh, mut rest) = split_fresh(items);
+        if fresh.is_empty() {
+            return self.write_alike(rest).await;
+        }
+        let mut is_answering = true;
+        match self.store.push_new(&failures(&fresh)).await {
+            Ok(pushed) => {
+                let (mut done, mut answers) = (Vec::new(), Vec::new());
+                for (item, pushed) in fresh.into_iter().zip(pushed) {
+                    match pushed {
+                        Some(pushed) => {
+                            done.push(item);
+                            answers.push(Answer::Pushed(pushed));
+                        }
+                        None => rest.push(item),
+                    }
+                }
+                self.answer_all(done, answers);
+            }
+            Err(error) => is_answering = self.recover(fresh, error).await,
+        }
+        self.write_alike(rest).await && is_answering
     }
 
     async fn write_alike(self: &Arc<Self>, items: Vec<Item>) -> bool {
@@ -249,10 +301,27 @@ impl Writer {
     }
 }
 
+/// Those that may be the first failure of their identity: none of a copy, and none with another of its identity.
+fn split_fresh(items: Vec<Item>) -> (Vec<Item>, Vec<Item>) {
+    let mut count: HashMap<Identity, usize> = HashMap::with_capacity(items.len());
+    for item in &items {
+        *count.entry(item.work.identity().clone()).or_default() += 1;
+    }
+    let is_fresh = |item: &Item| match &item.work {
+        Work::Push(failure) => failure.copy.is_none() && count.get(&failure.identity) == Some(&1),
+        Work::Resolve(_) => false,
+    };
+    items.into_iter().partition(is_fresh)
+}
+
+fn failures(items: &[Item]) -> Vec<NewFailure> {
+    let failure = |item: &Item| if let Work::Push(failure) = &item.work { Some(failure.clone()) } else { None };
+    items.iter().filter_map(failure).collect()
+}
+
 /// One transaction of items with the same verb.
 async fn run(store: &dyn Store, items: &[Item]) -> Result<Vec<Answer>> {
-    let failures: Vec<NewFailure> =
-        items.iter().filter_map(|item| if let Work::Push(failure) = &item.work { Some(failure.clone()) } else { None }).collect();
+    let failures = failures(items);
     if !failures.is_empty() {
         return Ok(store.push(&failures).await?.into_iter().map(Answer::Pushed).collect());
     }

@@ -124,6 +124,17 @@ impl Store for MemoryStore {
         Ok(folded.answers(&ids))
     }
 
+    async fn push_new(&self, failures: &[NewFailure]) -> Result<Vec<Option<Pushed>>> {
+        let is_new: Vec<bool> = {
+            let tables = self.tables();
+            failures.iter().map(|failure| tables.find(&failure.identity).is_none()).collect()
+        };
+        let new: Vec<NewFailure> =
+            failures.iter().zip(&is_new).filter(|(_, new)| **new).map(|(failure, _)| failure.clone()).collect();
+        let mut pushed = self.push(&new).await?.into_iter();
+        Ok(is_new.into_iter().map(|new| if new { pushed.next() } else { None }).collect())
+    }
+
     async fn resolve(&self, successes: &[Success]) -> Result<Vec<Resolved>> {
         let mut tables = self.tables();
         let mut resolve = |success: &Success| {

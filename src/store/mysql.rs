@@ -146,6 +146,11 @@ impl Engine for MySqlEngine {
         if self.returns.load(Ordering::Relaxed) { " RETURNING id, identity" } else { "" }
     }
 
+    fn insert_new(&self) -> Option<&'static str> {
+        let text = " ON DUPLICATE KEY UPDATE id = id RETURNING id, identity, life, due_at";
+        self.returns.load(Ordering::Relaxed).then_some(text)
+    }
+
     async fn create_database(&self) -> Result<()> {
         let mut connection = self.connect.connect().await.map_err(refused)?;
         // The name has passed its check: letters, digits, `_` and `-`.

@@ -92,6 +92,10 @@ impl Store for Steady {
         steadily!(self, push(failures), Vec::len)
     }
 
+    async fn push_new(&self, failures: &[NewFailure]) -> Result<Vec<Option<Pushed>>> {
+        steadily!(self, push_new(failures), Vec::len)
+    }
+
     async fn resolve(&self, successes: &[Success]) -> Result<Vec<Resolved>> {
         steadily!(self, resolve(successes), Vec::len)
     }

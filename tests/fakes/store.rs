@@ -1,6 +1,7 @@
 //! A store that fails, waits or finds rows locked when a test says so, over the memory store.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use super::gate::Gate;
 pub enum Verb {
     Migrate,
     Push,
+    PushNew,
     Resolve,
     Unlocked,
     Claim,
@@ -51,6 +53,7 @@ pub struct FlakyStore {
     calls: Mutex<Vec<(Verb, Vec<String>)>>,
     claims: Mutex<Vec<Claim>>,
     facts: Mutex<StoreFacts>,
+    takes_new: AtomicBool,
 }
 
 /// The database does not answer; nothing was done.
@@ -85,6 +88,7 @@ impl FlakyStore {
             calls: Mutex::default(),
             claims: Mutex::default(),
             facts: Mutex::new(StoreFacts { version: "flaky".into(), ..StoreFacts::default() }),
+            takes_new: AtomicBool::new(false),
         }
     }
 
@@ -136,6 +140,11 @@ impl FlakyStore {
         *self.facts.lock().unwrap() = facts;
     }
 
+    /// From now on new failures are recorded in one step, as SQL stores do it.
+    pub fn take_new(&self) {
+        self.takes_new.store(true, Ordering::SeqCst);
+    }
+
     /// The data ids of every call of these verbs, in order.
     pub fn calls(&self, verbs: &[Verb]) -> Vec<(Verb, Vec<String>)> {
         self.calls.lock().unwrap().iter().filter(|(verb, _)| verbs.contains(verb)).cloned().collect()
@@ -152,7 +161,7 @@ impl FlakyStore {
     }
 
     fn standing(&self, verb: Verb, ids: &[String]) -> Option<Error> {
-        let is_write = matches!(verb, Verb::Push | Verb::Resolve);
+        let is_write = matches!(verb, Verb::Push | Verb::PushNew | Verb::Resolve);
         if self.away.lock().unwrap().contains(&verb) {
             return Some(unavailable());
         }
@@ -160,7 +169,7 @@ impl FlakyStore {
     }
 
     fn refusal(&self, verb: Verb, ids: &[String]) -> Option<Error> {
-        let is_write = matches!(verb, Verb::Push | Verb::Resolve);
+        let is_write = matches!(verb, Verb::Push | Verb::PushNew | Verb::Resolve);
         let refused = self.refused.lock().unwrap();
         let code = ids.iter().filter(|_| is_write).find_map(|id| refused.get(id).copied())?;
         Some(Error::new(code, "the database refuses this row").with_outcome(Outcome::NotDone))
@@ -196,6 +205,14 @@ impl Store for FlakyStore {
     async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
         let ids = failures.iter().map(|failure| failure.identity.data_id.clone()).collect();
         self.run(Verb::Push, ids, self.inner.push(failures)).await
+    }
+
+    async fn push_new(&self, failures: &[NewFailure]) -> Result<Vec<Option<Pushed>>> {
+        if !self.takes_new.load(Ordering::SeqCst) {
+            return Ok(vec![None; failures.len()]);
+        }
+        let ids = failures.iter().map(|failure| failure.identity.data_id.clone()).collect();
+        self.run(Verb::PushNew, ids, self.inner.push_new(failures)).await
     }
 
     async fn resolve(&self, successes: &[Success]) -> Result<Vec<Resolved>> {

@@ -24,7 +24,7 @@ macro_rules! store_suite {
             ids_that_differ_only_in_case_or_space_are_two_entries, identities_never_run_into_each_other, bytes_come_back_exactly,
             an_error_is_kept, a_success_deletes_exactly_its_entry, an_older_success_never_deletes_a_newer_failure,
             a_success_of_a_former_life_deletes_nothing, one_failure_per_generation_counts, no_redeliveries_left_is_dead,
-            a_large_batch_is_recorded_whole, a_push_ends_the_lease;
+            what_is_new_is_recorded_in_one_step, a_large_batch_is_recorded_whole, a_push_ends_the_lease;
             claims: what_is_not_due_is_not_claimed, two_claims_never_lease_the_same_entry, claims_at_once_share_the_entries,
             an_entry_is_claimed_with_its_payload, a_claim_stops_at_its_byte_limit, only_what_was_due_by_then_is_claimed,
             an_expired_lease_is_claimed_again, an_expired_lease_is_left_when_told_so, a_renewed_lease_does_not_expire,

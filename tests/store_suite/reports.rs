@@ -1,6 +1,7 @@
 //! What users report: failures and successes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kafka_error_retry::domain::entry::{FailureId, Life, Redelivery, State};
 use kafka_error_retry::domain::headers::Headers;
@@ -200,4 +201,28 @@ pub async fn a_push_ends_the_lease(bench: &Bench) {
     assert_eq!(bench.state("a").await, Some(State::Scheduled));
     let marked = bench.store.settle_leased(claim.token, &[delivered(&claimed[0])]).await.expect("it is answered");
     assert_eq!(marked, [Marked::Fenced]);
+}
+
+pub async fn what_is_new_is_recorded_in_one_step(bench: &Bench) {
+    bench.push(bench.failure("known")).await;
+    let spent = NewFailure { policy: RetryPolicy { retry_count: 0, ..RetryPolicy::default() }, ..bench.failure("spent") };
+    let failures = [bench.later("new"), bench.failure("known"), spent];
+    let pushed = bench.store.push_new(&failures).await.expect("the step succeeds");
+    let [Some(new), None, Some(spent)] = &pushed[..] else { panic!("one is known: {pushed:?}") };
+    assert_eq!((new.retry_count, new.state, new.effect), (1, State::Scheduled, Effect::Counted));
+    assert_eq!((spent.state, spent.effect), (State::Dead, Effect::Died));
+    let stored = bench.one("new").await.expect("it is stored");
+    assert_eq!((stored.entry.id, stored.entry.due_at, stored.entry.life), (new.id, new.due_at, failures[0].new_life));
+    assert_eq!(stored.message, failures[0].message);
+    let waits = stored.entry.due_at.since(stored.entry.last_failed_at);
+    assert_eq!((waits, stored.entry.first_failed_at), (Duration::from_secs(2), stored.entry.last_failed_at));
+    assert_eq!(bench.one("known").await.expect("it is there").entry.retry_count, 1);
+    // Repeated, it is known, or recognised as what this very call recorded; the failure counts no second time.
+    let again = bench.store.push_new(&failures[..1]).await.expect("the step succeeds");
+    assert!(again[0].is_none() || again[0] == pushed[0], "{again:?}");
+    assert_eq!(bench.push(failures[0].clone()).await.effect, Effect::Nothing);
+    let many: Vec<_> = (0..300).map(|n| bench.failure(&format!("many-{n}"))).collect();
+    let pushed = bench.store.push_new(&many).await.expect("the step succeeds");
+    let ids: std::collections::BTreeSet<_> = pushed.iter().flatten().map(|pushed| pushed.id).collect();
+    assert_eq!(ids.len(), 300);
 }

@@ -13,7 +13,7 @@ use kafka_error_retry::flows::writer::Writer;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::Instant;
 
-use crate::fakes::store::Verb::{Push, Resolve};
+use crate::fakes::store::Verb::{Push, PushNew, Resolve};
 use crate::fakes::store::{unanswered, unavailable};
 use crate::fakes::world::{LIMITS, World};
 
@@ -403,4 +403,43 @@ async fn what_was_recorded_is_told_once() {
     resolved(succeed(&world, &writer, "a")).await;
     resolved(succeed(&world, &writer, "a")).await;
     assert_eq!(world.notes.lines(), ["stored a 1 scheduled", "stored a 2 dead", "dead a 2 failed", "resolved a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_failures_are_recorded_in_one_step_and_known_ones_in_a_transaction() {
+    let world = World::default();
+    world.store.take_new();
+    let writer = world.writer();
+    pushed(push(&world, &writer, "known")).await;
+    let calls: Vec<_> = ["a", "known", "b"].map(|id| push(&world, &writer, id)).into();
+    let mut counts = Vec::new();
+    for call in calls {
+        counts.push(pushed(call).await.retry_count);
+    }
+    assert_eq!(counts, [1, 2, 1]);
+    let expected = [(PushNew, ids(&["known"])), (PushNew, ids(&["a", "known", "b"])), (Push, ids(&["known"]))];
+    assert_eq!(world.store.calls(&[Push, PushNew]), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_failure_whose_answer_was_lost_is_counted_and_told_once() {
+    let world = World::default();
+    world.store.take_new();
+    world.store.lose_answer(PushNew);
+    let writer = world.writer();
+    assert_eq!(pushed(push(&world, &writer, "a")).await.retry_count, 1);
+    assert_eq!(world.store.count_of(PushNew), 2, "the step was repeated");
+    assert_eq!(world.notes.lines(), ["stored a 1 scheduled"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_failures_of_one_new_identity_are_folded_together() {
+    let world = World::default();
+    world.store.take_new();
+    let writer = world.writer();
+    let calls: Vec<_> = (0..3).map(|_| push(&world, &writer, "same")).collect();
+    for (n, call) in (1..).zip(calls) {
+        assert_eq!(pushed(call).await.retry_count, n);
+    }
+    assert_eq!(world.store.count_of(PushNew), 0, "in one step they could not be told apart");
 }

@@ -21,6 +21,11 @@ pub trait Engine: Send + Sync {
     fn returning(&self) -> &'static str {
         " RETURNING id, identity"
     }
+    /// Between `VALUES …` and the end of an INSERT: leaves rows alone whose identity exists, and returns id, identity,
+    /// life and `due_at` of what is there. `None` where the server cannot.
+    fn insert_new(&self) -> Option<&'static str> {
+        Some(" ON CONFLICT (identity) DO NOTHING RETURNING id, identity, life, due_at")
+    }
     /// Creates the database that the options name; called when the server says that it does not exist.
     async fn create_database(&self) -> Result<()> {
         Ok(())

@@ -8,11 +8,12 @@ use super::engine::Session;
 use super::rows::{self, ENTRY, ENTRY_KINDS, WRITTEN, WRITTEN_COUNT, digest};
 use super::transaction::end;
 use super::value::{Cells, Kind, Value};
-use crate::domain::Result;
-use crate::domain::entry::{Entry, Identity};
-use crate::domain::fold::{Written, fold};
+use crate::domain::entry::{Entry, Identity, Life};
+use crate::domain::error::{Conflict, Outcome};
+use crate::domain::fold::{Written, born, fold, newborn};
 use crate::domain::time::Timestamp;
 use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
+use crate::domain::{Error, ErrorCode, Result};
 use crate::fault;
 
 /// The most rows of one statement: bounds both the number of values (databases have a limit) and how many different
@@ -42,6 +43,79 @@ pub async fn push_in(session: &mut dyn Session, texts: &Texts, returning: &str, 
     Ok(folded.answers(&ids))
 }
 
+/// Inserts what is new in one statement that commits by itself: one way there and back instead of four.
+pub async fn push_new(
+    session: &mut dyn Session,
+    texts: &Texts,
+    insert_new: &str,
+    failures: &[NewFailure],
+) -> Result<Vec<Option<Pushed>>> {
+    fault::point("push.before_insert", "").await?;
+    let newborn: Vec<Written> = failures.iter().map(newborn).collect();
+    // The same order in every process, so that two of them never wait for each other in a circle.
+    let mut order: Vec<usize> = (0..newborn.len()).collect();
+    order.sort_by(|a, b| newborn[*a].entry.identity.cmp(&newborn[*b].entry.identity));
+    let mut pushed = vec![None; failures.len()];
+    for chunk in order.chunks(ROWS) {
+        let rows: Vec<&Written> = chunk.iter().map(|index| &newborn[*index]).collect();
+        let mut found = match insert_newborn(session, texts, insert_new, &rows).await {
+            Ok(found) => found,
+            // What came before this chunk is committed.
+            Err(error) if pushed.iter().any(Option::is_some) => return Err(error.with_outcome(Outcome::Unknown)),
+            Err(error) => return Err(maybe_done(error)),
+        };
+        for index in chunk {
+            let (entry, failure) = (&newborn[*index].entry, &failures[*index]);
+            let born_now = found.remove(&digest(&entry.identity)).filter(|(_, life, _)| *life == entry.life);
+            pushed[*index] = born_now.map(|(id, _, due_at)| born(entry, failure, id, due_at));
+        }
+    }
+    fault::point("push.after_commit", "").await?;
+    Ok(pushed)
+}
+
+/// Nothing comes after this statement that could be left out: where it was not answered, it may be done.
+fn maybe_done(error: Error) -> Error {
+    let is_definite = error.code != ErrorCode::Store || error.conflict != Conflict::None;
+    if is_definite { error } else { error.with_outcome(Outcome::Unknown) }
+}
+
+type Born = (i64, Life, Timestamp);
+
+async fn insert_newborn(
+    session: &mut dyn Session,
+    texts: &Texts,
+    insert_new: &str,
+    rows: &[&Written],
+) -> Result<HashMap<Vec<u8>, Born>> {
+    let columns = WRITTEN.split(", ").map(|column| if TIMES.contains(&column) { "{now} + ?" } else { "?" });
+    let tuple = format!("({})", columns.collect::<Vec<_>>().join(", "));
+    let count = padded(rows.len());
+    let template = format!("INSERT INTO {{entry}} ({WRITTEN}) VALUES {}{insert_new}", vec![tuple; count].join(", "));
+    let mut values = Vec::with_capacity(count * WRITTEN_COUNT);
+    // The last one again: it conflicts with itself, and nothing comes of it.
+    for written in rows.iter().chain(std::iter::repeat_n(&rows[rows.len() - 1], count - rows.len())) {
+        values.extend(rows::values(written)?);
+    }
+    let kinds = [Kind::Int, Kind::Bytes, Kind::Bytes, Kind::Int];
+    let mut born = HashMap::with_capacity(count);
+    for mut cells in session.rows(&texts.of(&template), values, &kinds).await? {
+        let (id, identity) = (cells.int()?, cells.bytes()?);
+        let life = cells.bytes()?.try_into().map(Life).map_err(|_| Error::internal("a life has sixteen bytes"))?;
+        born.insert(identity, (id, life, Timestamp(cells.int()?)));
+    }
+    Ok(born)
+}
+
+/// Columns that a newborn brings relative to the clock.
+const TIMES: [&str; 3] = ["due_at", "first_failed_at", "last_failed_at"];
+
+/// Every number of rows is a text of its own that has to be prepared, so only a few numbers are used.
+fn padded(rows: usize) -> usize {
+    const SIZES: [usize; 15] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 80, 96, 128];
+    SIZES.into_iter().find(|size| *size >= rows).unwrap_or(rows)
+}
+
 /// Locks the entries of these identities, in one order for everybody, and reads the clock.
 pub async fn lock<'a>(
     session: &mut dyn Session,
@@ -53,8 +127,10 @@ pub async fn lock<'a>(
     let kinds: Vec<Kind> = [Kind::Int, Kind::Int].into_iter().chain(ENTRY_KINDS).collect();
     let (mut entries, mut now) = (Vec::new(), Timestamp::default());
     for chunk in digests.chunks(ROWS) {
-        let template = texts.dialect.lock.replace("{columns}", ENTRY).replace("{identities}", &placeholders(chunk.len()));
-        let values = chunk.iter().map(|digest| digest.as_slice().into()).collect();
+        let count = padded(chunk.len());
+        let template = texts.dialect.lock.replace("{columns}", ENTRY).replace("{identities}", &placeholders(count));
+        let again = std::iter::repeat_n(&chunk[chunk.len() - 1], count - chunk.len());
+        let values = chunk.iter().chain(again).map(|digest| digest.as_slice().into()).collect();
         for mut cells in session.rows(&texts.of(&template), values, &kinds).await? {
             now = now.max(Timestamp(cells.int()?));
             if cells.maybe_int()?.is_some() {

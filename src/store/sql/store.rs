@@ -112,6 +112,12 @@ impl Store for SqlStore {
         within!(self, session, push::push(session, &self.texts, self.engine.returning(), failures))
     }
 
+    async fn push_new(&self, failures: &[NewFailure]) -> Result<Vec<Option<Pushed>>> {
+        let insert_new = self.engine.insert_new().filter(|_| !fault::is_planted("P4"));
+        let Some(insert_new) = insert_new else { return Ok(vec![None; failures.len()]) };
+        within!(self, session, push::push_new(session, &self.texts, insert_new, failures))
+    }
+
     async fn resolve(&self, successes: &[Success]) -> Result<Vec<Resolved>> {
         within!(self, session, push::resolve(session, &self.texts, successes))
     }
