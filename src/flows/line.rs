@@ -226,12 +226,6 @@ impl Line {
         self.items.len() + self.running
     }
 
-    /// How many calls wait for a transaction.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.items.len()
-    }
-
     /// The next transaction: as many items as go together. An identity is in it with one verb only, and with no more
     /// failures than an entry remembers; what is left behind keeps its place, and so does all that follows it.
     pub fn take(&mut self, limits: Limits) -> Vec<Item> {

@@ -1,12 +1,12 @@
 //! Group commit: what arrives while one transaction runs is the next one, so a single caller waits for nobody and many
-//! callers share the cost of one fsync.
+//! callers share the cost of one fsync. There is no timer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
 
 use super::line::{Answer, Item, Limits, Line, Ticket, Work, locked_for_too_long};
 use super::report;
@@ -22,13 +22,6 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// What a try for a locked row may take: the lock time-out and its way there and back. One that could outlast the caller
 /// is not made, so that the caller hears `not_done` and not `unknown`.
 const TRY: Duration = Duration::from_millis(1500);
-
-/// How the last batch went.
-#[derive(Debug, Clone, Copy, Default)]
-struct Last {
-    size: usize,
-    took: Duration,
-}
 
 /// The one writer of what users report.
 pub struct Writer {
@@ -92,9 +85,7 @@ impl Writer {
     /// Writes until [`Writer::finish`] has been called and everything is answered.
     pub async fn run(self: Arc<Self>) {
         let mut pause = PAUSE;
-        let mut last = Last::default();
         loop {
-            self.gather(last).await;
             let batch = self.line().take(self.limits());
             if batch.is_empty() {
                 if self.line().is_finished() {
@@ -104,27 +95,13 @@ impl Writer {
                 self.arrived.notified().await;
                 continue;
             }
-            let (began, size) = (Instant::now(), batch.len());
-            let is_answering = self.write(batch).await;
-            last = Last { size, took: began.elapsed() };
-            if is_answering {
+            if self.write(batch).await {
                 pause = PAUSE;
             } else {
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST);
             }
         }
-    }
-
-    /// Callers that were just answered are about to call again. Where others wait already, a moment's patience puts both
-    /// into one transaction; without it two halves would take turns, each paying for a whole one.
-    async fn gather(&self, last: Last) {
-        let waiting = self.line().waiting();
-        if waiting == 0 || last.size < 2 {
-            return;
-        }
-        let (patience, expected) = (Instant::now() + last.took.min(LONGEST) / 4, waiting + last.size);
-        while self.line().waiting() < expected && timeout_at(patience, self.arrived.notified()).await.is_ok() {}
     }
 
     /// Writes a batch: one transaction for its failures, one for its successes. `false` when the store did not answer.
