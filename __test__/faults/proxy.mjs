@@ -147,8 +147,12 @@ class Connection {
 
   cut() {
     if (!this.proxy.connections.delete(this)) return
-    // Node sends a FIN first, then the RST.
-    for (const socket of [this.client, this.server]) socket?.resetAndDestroy()
+    for (const socket of [this.client, this.server]) {
+      // Node sends a FIN first, then the RST. One that has ended cannot be reset any more: its handle would never close,
+      // and a process that is through would turn in circles over it for ever.
+      if (socket?.writableEnded) socket.destroy()
+      else socket?.resetAndDestroy()
+    }
   }
 
   /** A reset overtakes what has not been sent yet; what was forwarded must arrive. */

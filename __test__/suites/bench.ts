@@ -173,7 +173,9 @@ export class Reader {
 }
 
 /** Resolves with the next event that `isIt` accepts. */
-export function event<Name extends 'dead' | 'resolved' | 'redelivered' | 'stored' | 'warning' | 'deliveryFailed'>(
+export function event<
+  Name extends 'error' | 'dead' | 'resolved' | 'redelivered' | 'stored' | 'warning' | 'deliveryFailed',
+>(
   handler: KafkaErrorHandler,
   name: Name,
   // The events are typed by name; one accepting function for all of them is not.

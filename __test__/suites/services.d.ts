@@ -11,7 +11,16 @@ declare module '*/scripts/services/mariadb.mjs' {
 declare module '*/scripts/services/postgres.mjs' {
   export function start(options?: object): Promise<PrivateService & { url: string }>
 }
+declare module '*/scripts/services/pgbouncer.mjs' {
+  export function start(options: { server: number }): Promise<PrivateService & { url: string }>
+}
+declare module '*/scripts/services/programs.mjs' {
+  export function requireProgram(name: string): string
+}
 interface PrivateService {
+  port: number
+  folder: string
+  log: string
   stop(): Promise<void>
   kill(signal?: string): Promise<void>
   restart(): Promise<void>
