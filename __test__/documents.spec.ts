@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 import { errorCodes, errorOf } from '../dist/errors.js'
+import { reasons } from '../dist/filter.js'
 import { handlerEventNames } from '../dist/handler-events.js'
 
 const read = (file: string) => readFileSync(path.join(process.cwd(), file), 'utf8')
@@ -90,7 +91,8 @@ test('the README has every code of a warning', (t) => {
   t.deepEqual([...rowsOf(section).keys()].toSorted(), [...new Set(codes)].toSorted())
 })
 
-test('the state machine has every state and every reason', (t) => {
+test('the state machine has every state and every reason, and so has the filter of entries', (t) => {
+  t.deepEqual(reasons, words('Reason'))
   const rows = rowsOf(read('docs/state-machine.md'))
   for (const name of ['State', 'Reason']) {
     t.true(words(name).length >= 5)

@@ -57,9 +57,22 @@ export interface HandledMessage {
 /** How one argument becomes what crosses. */
 export type Read<T> = (message: unknown, place: Place) => T
 
+/** Reads one message, or throws what is wrong with it. */
+export function readOne<T>(message: unknown, method: string, read: Read<T>): T {
+  const place = new Place(method, 'message')
+  return place.look('', () => read(message, place))
+}
+
 /** Reads an array, or throws at its first wrong item: nothing is stored then. */
 export function readAll<T>(messages: readonly unknown[], method: string, read: Read<T>): T[] {
-  return Array.from(messages, (message, index) => read(message, new Place(method, `messages[${index}]`)))
+  const items: T[] = []
+  const length = new Place(method, 'messages').look('', () => messages.length)
+  // By number: what an array says of its own iterator is not asked.
+  for (let index = 0; index < length; index += 1) {
+    const place = new Place(method, `messages[${index}]`)
+    items.push(place.look('', () => read(messages[index], place)))
+  }
+  return items
 }
 
 /** A failure as it crosses. `groupId` is the handler's, for messages that name none. */
@@ -79,9 +92,9 @@ export function readFailure(groupId: string, views: Views): Read<NativeFailure> 
       dataId: dataId === undefined && hasDefault ? null : dataIdOf(dataId, place),
       message: {
         topic,
-        key: keyBytes(of('key'), views, place),
-        value: valueBytes(of('value'), views, place),
-        headers: headerList(headers, views, place),
+        key: place.look('key', () => keyBytes(of('key'), views, place)),
+        value: place.look('value', () => valueBytes(of('value'), views, place)),
+        headers: place.look('headers', () => headerList(headers, views, place)),
         partition,
         offset,
         timestamp: timestampOf(of('timestamp'), place),
@@ -103,7 +116,7 @@ export function readSuccess(groupId: string, views: Views): Read<NativeSuccess> 
       topic: topicOf(of('topic'), place),
       dataId: dataIdOf(of('dataId'), place),
       groupId: groupIdOf(of('groupId') ?? groupId, place),
-      headers: headers === undefined ? null : headerList(headers, views, place),
+      headers: headers === undefined ? null : place.look('headers', () => headerList(headers, views, place)),
     }
   }
 }

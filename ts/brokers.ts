@@ -2,6 +2,7 @@
  * `kafka.brokers`, as KafkaJS (an array) and 2.x (a comma string) write it, and the tables that belong to a connection.
  */
 import { flag, isRecord, listOf, oneOf, record, text, type Shape } from './shape'
+import { isStorable } from './text'
 
 const address = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[^\s:,/[\]]{1,255}):(\d{1,5})$/
 
@@ -19,11 +20,14 @@ export const brokers: Shape = (value, path, reading) => {
   return listOf(broker, expected)(given, path, reading)
 }
 
+const mostParts = 1_000
+
 /** PEM text. A Buffer, or an array of these as Node's TLS takes it, is joined. */
 const pem: Shape = (value, path, reading) => {
-  const parts = Array.isArray(value) ? (value as unknown[]) : [value]
+  // Copied from its beginning, so that a hole is a wrong part, and a list of nothing but holes has an end.
+  const parts = Array.isArray(value) ? Array.from((value as unknown[]).slice(0, mostParts)) : [value]
   const texts = parts.map((part) => (part instanceof Uint8Array ? Buffer.from(part).toString('latin1') : part))
-  return texts.length > 0 && texts.every((part) => typeof part === 'string')
+  return texts.length > 0 && texts.every((part) => typeof part === 'string' && isStorable(part))
     ? texts.join('\n')
     : reading.problem(path, 'must be PEM text: a string, a Buffer, or an array of these', value)
 }

@@ -3,7 +3,8 @@
  * names are ignored with one warning.
  */
 import { tls } from './brokers'
-import { flag, integer, isRecord, matching, oneOf, record, text, type Reading, type Shape } from './shape'
+import { bare, flag, integer, isRecord, matching, oneOf, record, text, type Reading, type Shape } from './shape'
+import { isStorable } from './text'
 
 const scheme = /^([a-z]+):/
 const typeOf: Readonly<Record<string, string>> = {
@@ -19,7 +20,7 @@ const urlExpected = 'must be an object, or a URL such as mysql://…, mariadb://
 const name = matching('[A-Za-z0-9_-]{1,63}')
 
 const file: Shape = (value, path, reading) =>
-  typeof value === 'string' && value !== '' && !value.includes('\0')
+  typeof value === 'string' && value !== '' && isStorable(value)
     ? value
     : reading.problem(path, 'must be a file path: a non-empty string without NUL', value)
 
@@ -60,7 +61,7 @@ export const database: Shape = (value, path, reading) => {
   if (url === undefined || url === null) return read(others, path, reading)
   const parts = typeof url === 'string' ? urlParts(url) : undefined
   if (parts === undefined) return reading.problem(`${path}.url`, urlExpected.replace('an object, or ', ''), url)
-  return read({ ...parts, ...others }, path, reading)
+  return read(bare({ ...parts, ...others }), path, reading)
 }
 
 function read(members: Record<string, unknown>, path: string, reading: Reading): unknown {
@@ -69,7 +70,7 @@ function read(members: Record<string, unknown>, path: string, reading: Reading):
 
 // Each getter is asked once, here.
 function membersOf(value: object, path: string, reading: Reading): Record<string, unknown> {
-  const members: Record<string, unknown> = Object.create(null) as Record<string, unknown>
+  const members = bare()
   for (const key of reading.keys(value, path)) {
     const member = reading.property(value, key, `${path}.${key}`)
     if (member !== undefined) members[key] = member
@@ -79,7 +80,8 @@ function membersOf(value: object, path: string, reading: Reading): Record<string
 
 /** The members that a URL stands for; its query holds further ones, such as `?poolSize=5`. */
 function urlParts(text: string): Record<string, unknown> | undefined {
-  const type = typeOf[scheme.exec(text)?.[1] ?? '']
+  const name = scheme.exec(text)?.[1] ?? ''
+  const type = Object.hasOwn(typeOf, name) ? typeOf[name] : undefined
   if (type === undefined) return undefined
   if (type === 'memory') return { type }
   if (type === 'sqlite') {

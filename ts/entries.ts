@@ -3,7 +3,7 @@
  */
 import type { EntryState } from './answers'
 import { wrongReceiver } from './errors'
-import { entryIdOf, filterText, targetText, type EntryFilter, type EntryTarget } from './filter'
+import { entryIdOf, filterText, refuseUnknown, targetText, type EntryFilter, type EntryTarget } from './filter'
 import type { NativeEntry, NativeOperation } from './native'
 import { Place } from './place'
 import type { RetryPolicy } from './policy'
@@ -83,7 +83,7 @@ export class Entries {
       return place.refuse('limit', 'must be an integer 1–1000', limit)
     }
     if (cursor !== null && typeof cursor !== 'string')
-      return place.refuse('cursor', 'must be the cursor of a page', cursor)
+      return place.refuse('cursor', 'must be one that entries.list returned', cursor)
     const page = await native.list(filter, limit, cursor)
     return { entries: page.entries.map(entryOf), cursor: page.cursor }
   }
@@ -157,9 +157,12 @@ async function operate(
 function redeliveryOf(options: unknown): string | null {
   const place = new Place('entries.requeue', 'options')
   if (!isRecord(options)) return place.refuse('', 'must be an object', options)
+  for (const key of place.look('', () => Object.keys(options))) {
+    if (key !== 'redelivery') refuseUnknown(key, place, ['redelivery'])
+  }
   const redelivery = place.read(options, 'redelivery') ?? null
   const fits = redelivery === null || redelivery === 'original' || redelivery === 'retryTopic'
-  return fits ? redelivery : place.refuse('redelivery', 'must be one of original, retryTopic, local', redelivery)
+  return fits ? redelivery : place.refuse('redelivery', 'must be one of original, retryTopic', redelivery)
 }
 
 function entryOf({ message, ...entry }: NativeEntry): Entry {

@@ -62,11 +62,12 @@ export class KafkaRetryError extends Error {
   readonly details: Readonly<Record<string, unknown>> | undefined
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
-    super(message, 'cause' in facts && facts.cause !== undefined ? { cause: facts.cause } : undefined)
+    const cause = own(facts, 'cause')
+    super(message, cause === undefined ? undefined : { cause })
     this.code = code
-    this.retriable = facts.retriable ?? areas[code].retriable
-    this.outcome = facts.outcome
-    this.details = facts.details
+    this.retriable = own(facts, 'retriable') ?? areas[code].retriable
+    this.outcome = own(facts, 'outcome')
+    this.details = own(facts, 'details')
   }
 
   /** Whether `value` is one of these errors, also one of another copy of this package or of another realm. */
@@ -197,6 +198,11 @@ export function errorOf(code: string, message: string, facts: ErrorFacts = {}): 
 /** The error of a method whose `this` is no object of its class, as after `const { pushError } = handler`. */
 export function wrongReceiver(method: string): StateError {
   return new StateError('KER_STATE', `${method}: called on a wrong receiver`, { details: { method } })
+}
+
+// What somebody put on every object is no fact of an error.
+function own<Key extends keyof ErrorFacts>(facts: ErrorFacts, key: Key): ErrorFacts[Key] | undefined {
+  return Object.hasOwn(facts, key) ? facts[key] : undefined
 }
 
 // The name is data, since a bundler that minifies renames classes; it is no own property, or each log would show it twice.

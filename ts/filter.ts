@@ -7,16 +7,18 @@ import { dataIdOf, topicOf, type DataId } from './identity'
 import { nearest } from './nearest'
 import { Place } from './place'
 import { isRecord } from './shape'
+import { isStorable, storableExpected } from './text'
 import { types } from 'node:util'
 
 /** Conditions that all must hold. Without any, all entries are meant. */
 export interface EntryFilter {
+  /** At most 10 000. */
   ids?: readonly string[]
   topic?: string
   groupId?: string
   dataId?: DataId
   state?: EntryState
-  /** Why the entry is where it is, such as `'crash'`, `'no-outcome'`, `'too-large'`. */
+  /** Why the entry is where it is: one of the reasons of `docs/state-machine.md`, such as `'crash'`. */
   reason?: string
   /** Entries whose last failure is older: a Date, or epoch milliseconds. */
   failedBefore?: Date | number
@@ -29,16 +31,29 @@ type Condition = (value: unknown, place: Place) => unknown
 
 const states: readonly EntryState[] = ['scheduled', 'leased', 'awaiting', 'dead', 'held']
 
+/** Why an entry is where it is; the words of the core. */
+export const reasons: readonly string[] = [
+  'failed',
+  'crash',
+  'no-outcome',
+  'unknown-delivery',
+  'not-delivered',
+  'too-large',
+  'compacted',
+  'paused',
+  'operator',
+]
+
+// What the statements of every database take.
+const mostIds = 10_000
+
 const conditions: Record<keyof EntryFilter, Condition> = {
   ids: (value, place) => (Array.isArray(value) ? idsOf(value, place) : place.refuse('ids', 'must be an array', value)),
   topic: topicOf,
-  groupId: (value, place) => textOf('groupId', value, place),
+  groupId: groupOf,
   dataId: dataIdOf,
-  state: (value, place) =>
-    states.some((state) => state === value)
-      ? value
-      : place.refuse('state', `must be one of ${states.join(', ')}`, value),
-  reason: (value, place) => textOf('reason', value, place),
+  state: (value, place) => wordOf('state', states, value, place),
+  reason: (value, place) => wordOf('reason', reasons, value, place),
   failedBefore: (value, place) => {
     const ms = types.isDate(value) ? Date.prototype.getTime.call(value) : value
     return Number.isSafeInteger(ms) ? ms : place.refuse('failedBefore', 'must be a Date or epoch milliseconds', value)
@@ -53,12 +68,17 @@ export function entryIdOf(value: unknown, method: string): string {
 /** The JSON of a filter that may be absent; `others` names members that the caller reads itself. */
 export function filterText(value: unknown, method: string, others: readonly string[] = []): string {
   if (value === undefined) return '{}'
-  return JSON.stringify(filterOf(value, new Place(method, 'filter'), others))
+  const place = new Place(method, 'filter')
+  return place.look('', () => JSON.stringify(filterOf(value, place, others)))
 }
 
 /** The JSON of what an operating call is about, or `undefined` when it is an empty list of ids. */
 export function targetText(value: unknown, method: string, act: 'delete' | 'act on'): string | undefined {
   const place = new Place(method, 'filter')
+  return place.look('', () => targetOf(value, place, act))
+}
+
+function targetOf(value: unknown, place: Place, act: 'delete' | 'act on'): string | undefined {
   if (typeof value === 'string') return JSON.stringify({ ids: [idOf(value, 'ids[0]', place)] })
   if (Array.isArray(value)) return value.length === 0 ? undefined : JSON.stringify({ ids: idsOf(value, place) })
   const given = value ?? {}
@@ -67,8 +87,8 @@ export function targetText(value: unknown, method: string, act: 'delete' | 'act 
   const isAll = place.read(given, 'all') === true
   // A filter whose members are all `undefined` is a mistake of the caller that must not hit every entry.
   if (Object.keys(filter).length === 0 && !isAll) {
-    const message = `${method}: refuses to ${act} everything; pass { all: true }`
-    throw new ArgumentError('KER_ARGUMENT', message, { details: { method } })
+    const message = `${place.method}: refuses to ${act} everything; pass { all: true }`
+    throw new ArgumentError('KER_ARGUMENT', message, { details: { method: place.method } })
   }
   return Array.isArray(filter['ids']) && filter['ids'].length === 0 ? undefined : JSON.stringify(filter)
 }
@@ -86,7 +106,8 @@ function filterOf(value: unknown, place: Place, others: readonly string[]): Reco
   return filter
 }
 
-function refuseUnknown(key: string, place: Place, known: string[]): never {
+/** Throws the `ArgumentError` of a name that an object of options does not have. */
+export function refuseUnknown(key: string, place: Place, known: string[]): never {
   const near = nearest(key, known)
   const hint = near === undefined ? '' : `. Did you mean ${place.pathOf(near)}?`
   const message = `${place.method}: ${place.pathOf(key.slice(0, 64))} is unknown${hint}`
@@ -94,7 +115,8 @@ function refuseUnknown(key: string, place: Place, known: string[]): never {
 }
 
 function idsOf(values: readonly unknown[], place: Place): string[] {
-  return Array.from(values, (value, index) => idOf(value, `ids[${index}]`, place))
+  if (values.length > mostIds) place.refuse('ids', `must be at most ${mostIds}`, values)
+  return Array.from({ length: values.length }, (_, index) => idOf(values[index], `ids[${index}]`, place))
 }
 
 function idOf(value: unknown, key: string, place: Place): string {
@@ -102,6 +124,11 @@ function idOf(value: unknown, key: string, place: Place): string {
   return fits ? value : place.refuse(key, 'must be the id of an entry: a decimal string', value)
 }
 
-function textOf(key: string, value: unknown, place: Place): string {
-  return typeof value === 'string' ? value : place.refuse(key, 'must be a string', value)
+function groupOf(value: unknown, place: Place): string {
+  if (typeof value !== 'string') return place.refuse('groupId', 'must be a string', value)
+  return isStorable(value) ? value : place.refuse('groupId', storableExpected, value)
+}
+
+function wordOf(key: string, words: readonly string[], value: unknown, place: Place): unknown {
+  return words.some((word) => word === value) ? value : place.refuse(key, `must be one of ${words.join(', ')}`, value)
 }

@@ -4,7 +4,7 @@
 import { readAdoption, type AdoptionOptions, type AdoptionReport } from './adoption'
 import { allAnswers, resolvedMessage, storedFailure } from './answers'
 import type { AnswerOf, ResolvedMessage, StoredFailure } from './answers'
-import { readAll, readFailure, readSuccess, type FailedMessage, type HandledMessage } from './arguments'
+import { readAll, readFailure, readOne, readSuccess, type FailedMessage, type HandledMessage } from './arguments'
 import { difference } from './difference'
 import { Entries } from './entries'
 import { StateError, wrongReceiver } from './errors'
@@ -39,7 +39,7 @@ export class KafkaErrorHandler implements AsyncDisposable {
    */
   constructor(options: HandlerOptions) {
     const given: unknown = options
-    const prepared = given instanceof PreparedOptions ? given : prepareOptions('new KafkaErrorHandler', given)
+    const prepared = PreparedOptions.is(given) ? given : prepareOptions('new KafkaErrorHandler', given)
     this.#session = new Session(prepared, () => {
       if (KafkaErrorHandler.#instance === this) KafkaErrorHandler.#instance = undefined
     })
@@ -117,7 +117,7 @@ export class KafkaErrorHandler implements AsyncDisposable {
       const failures = readAll(messages, 'pushError', readFailure(groupId, 'borrowed'))
       return failures.length === 0 ? [] : allAnswers(await outbox.pushAll(failures), storedFailure)
     }
-    const failure = readFailure(groupId, 'copied')(messages, new Place('pushError', 'message'))
+    const failure = readOne(messages, 'pushError', readFailure(groupId, 'copied'))
     return storedFailure(await outbox.push(failure))
   }
 
@@ -135,7 +135,7 @@ export class KafkaErrorHandler implements AsyncDisposable {
       const successes = readAll(messages, 'notifySuccess', readSuccess(groupId, 'borrowed'))
       return successes.length === 0 ? [] : allAnswers(await outbox.resolveAll(successes), resolvedMessage)
     }
-    const success = readSuccess(groupId, 'copied')(messages, new Place('notifySuccess', 'message'))
+    const success = readOne(messages, 'notifySuccess', readSuccess(groupId, 'copied'))
     return resolvedMessage(await outbox.resolve(success))
   }
 

@@ -33,21 +33,17 @@ export function headerList(headers: unknown, views: Views, place: Place): Native
     list.push({ name: nameOf(name, `${at}.name`, place), value: valueOf(value, `${at}.value`, views, place) })
     if (list.length > most) place.refuse('headers', `must be at most ${most}`, headers)
   }
-  if (isList(headers, place)) {
-    for (const [index, pair] of headers.entries()) addPair(pair, `headers[${index}]`, place, add)
-  } else {
-    addNamed(headers, place, add)
-  }
+  if (Array.isArray(headers)) addPairs(headers, place, add)
+  else addNamed(headers, place, add)
   return list
 }
 
 type Add = (at: string, name: unknown, value: unknown) => void
 
-function isList(headers: unknown, place: Place): headers is unknown[] {
-  try {
-    return Array.isArray(headers)
-  } catch (thrown) {
-    return place.refuse('headers', headersExpected, headers, thrown)
+function addPairs(pairs: readonly unknown[], place: Place, add: Add): void {
+  for (let index = 0; index < pairs.length; index += 1) {
+    const at = `headers[${index}]`
+    place.look(at, () => addPair(pairs[index], at, place, add))
   }
 }
 
@@ -56,15 +52,16 @@ function addNamed(headers: unknown, place: Place, add: Add): void {
   if (typeof headers !== 'object' || headers === null || types.isMap(headers) || ArrayBuffer.isView(headers)) {
     return place.refuse('headers', headersExpected, headers)
   }
-  for (const [index, name] of namesOf(headers, place).entries()) {
+  for (const [index, name] of Object.keys(headers).entries()) {
     const at = `headers[${index}]`
     const value = place.read(headers, name, `${at}.value`)
-    if (Array.isArray(value)) {
-      for (const item of value as unknown[]) add(at, name, item)
-    } else if (value !== undefined) {
-      add(at, name, value)
-    }
+    place.look(`${at}.value`, () => addValue(value, at, name, add))
   }
+}
+
+function addValue(value: unknown, at: string, name: string, add: Add): void {
+  if (!Array.isArray(value)) return value === undefined ? undefined : add(at, name, value)
+  for (let index = 0; index < value.length; index += 1) add(at, name, value[index])
 }
 
 function addPair(pair: unknown, at: string, place: Place, add: Add): void {
@@ -78,7 +75,7 @@ function addPair(pair: unknown, at: string, place: Place, add: Add): void {
   ) {
     return place.refuse(at, 'must be [name, value] or { name, value }', pair)
   }
-  const names = namesOf(pair, place)
+  const names = Object.keys(pair)
   const named = ['name', 'key'].find((name) => names.includes(name))
   if (named !== undefined && names.includes('value'))
     return add(at, place.read(pair, named, `${at}.name`), place.read(pair, 'value', `${at}.value`))
@@ -86,14 +83,6 @@ function addPair(pair: unknown, at: string, place: Place, add: Add): void {
   const [only, ...others] = names
   if (only === undefined || others.length > 0) place.refuse(at, 'must be [name, value] or { name, value }', pair)
   add(at, only, place.read(pair, only, `${at}.value`))
-}
-
-function namesOf(source: object, place: Place): string[] {
-  try {
-    return Object.keys(source)
-  } catch (thrown) {
-    return place.refuse('headers', headersExpected, source, thrown)
-  }
 }
 
 function nameOf(name: unknown, at: string, place: Place): string {

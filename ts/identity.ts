@@ -4,13 +4,13 @@
 import { types } from 'node:util'
 
 import type { Place } from './place'
+import { isStorable, storableExpected } from './text'
 import { isTopic, topicExpected } from './topic'
 
 /** The caller's id of a message; `1`, `1n` and `'1'` are the same (2.x). */
 export type DataId = string | number | bigint
 
 const idExpected = 'must be a non-empty string up to 255 bytes, an integer or a bigint'
-const loneSurrogate = /\p{Surrogate}/u
 const largestOffset = 2n ** 63n - 1n
 // The last instant that a `Date` can hold.
 const latest = 8.64e15
@@ -31,7 +31,7 @@ export function dataIdOf(value: unknown, place: Place): string {
   if (typeof text !== 'string' || text === '' || Buffer.byteLength(text) > 255) {
     return place.refuse('dataId', idExpected, value)
   }
-  return isStorable(text) ? text : place.refuse('dataId', 'must be valid Unicode without NUL', value)
+  return isStorable(text) ? text : place.refuse('dataId', storableExpected, value)
 }
 
 /** A group, or `''` for none. */
@@ -68,9 +68,4 @@ function integerOf(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined
   return typeof value === 'string' && /^\d{1,19}$/.test(value) ? BigInt(value) : undefined
-}
-
-// PostgreSQL refuses NUL, and half a surrogate pair becomes another character on its way to bytes.
-function isStorable(text: string): boolean {
-  return !text.includes('\0') && !loneSurrogate.test(text)
 }

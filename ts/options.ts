@@ -10,14 +10,16 @@ import { isLogger, loggerExpected, type LoggerOption, type LogLevel } from './lo
 import { checkOptions } from './native'
 import { policy } from './policy'
 import { received } from './received'
-import { duration, flag, integer, isRecord, listOf, oneOf, record, sentence, settings, text } from './shape'
+import { bare, duration, flag, integer, isRecord, listOf, oneOf, record, sentence, settings, text } from './shape'
 import { Reading, type Problem, type Shape } from './shape'
 import { isTopic, topicExpected } from './topic'
 
 const topic: Shape = (value, path, reading) => (isTopic(value) ? value : reading.problem(path, topicExpected, value))
 
 const cron: Shape = (value, path, reading) =>
-  typeof value === 'string' ? value : reading.problem(path, 'must be a cron expression with 5 or 6 fields', value)
+  typeof value === 'string'
+    ? text(value, path, reading)
+    : reading.problem(path, 'must be a cron expression with 5 or 6 fields', value)
 
 const logger: Shape = (value, path, reading) => (isLogger(value) ? value : reading.problem(path, loggerExpected, value))
 
@@ -69,6 +71,8 @@ const missing = { db: 'db config is required.', kafka: 'kafka config is required
 
 /** Options that have passed every check. */
 export class PreparedOptions {
+  readonly #isPrepared = true
+
   constructor(
     /** The normalized options without the logger: what two calls of `getInstance` are compared by. */
     readonly normalized: Readonly<Record<string, unknown>>,
@@ -76,6 +80,11 @@ export class PreparedOptions {
     /** Sentences about names that were ignored. */
     readonly ignored: readonly string[],
   ) {}
+
+  /** Asks in a way that no proxy can answer: whatever else was given is still to be checked. */
+  static is(value: unknown): value is PreparedOptions {
+    return typeof value === 'object' && value !== null && #isPrepared in value && value.#isPrepared
+  }
 
   get logLevel(): LogLevel | undefined {
     return this.normalized['logLevel'] as LogLevel | undefined
@@ -93,8 +102,8 @@ export class PreparedOptions {
   toNative(logLevel = this.logLevel): string {
     const { shutdownSignals: _, ...options } = this.normalized
     // 2.x rules follow the clock of the process, which only JavaScript knows by name.
-    const scheduleTimezone = options['scheduleTimezone'] ?? processTimezone()
-    const db = withTimezone(options['db'] as Record<string, unknown> | undefined)
+    const scheduleTimezone = this.normalized['scheduleTimezone'] ?? processTimezone()
+    const db = withTimezone(this.normalized['db'] as Record<string, unknown> | undefined)
     return JSON.stringify({ ...options, db, scheduleTimezone, logLevel })
   }
 }
@@ -108,8 +117,9 @@ export function prepareOptions(method: string, given: unknown): PreparedOptions 
   }
   const reading = new Reading('options')
   const read = record(table, { required: [] })(given, '', reading) as Record<string, unknown>
+  if (reading.hasProblemAt('')) throw configError(method, reading.problems, undefined, reading.cause)
   const { logger: chosen, ...normalized } = read
-  const prepared = new PreparedOptions(normalized, chosen as LoggerOption | undefined, reading.ignored)
+  const prepared = new PreparedOptions(bare(normalized), chosen as LoggerOption | undefined, reading.ignored)
   const absent = absentParts(read, reading)
   const problems = [...absent, ...reading.problems]
   problems.push(...nativeProblems(prepared, problems))

@@ -30,14 +30,33 @@ export class Place {
 
   /** Reads a member that may be a getter, once. `at` is its path, where that is not its name. */
   read(source: object, key: string, at = key): unknown {
+    return this.look(at, () => (isForeign(source, key) ? undefined : (source as Record<string, unknown>)[key]))
+  }
+
+  /** Runs what asks the caller's value, which may throw at any question: an accessor, a proxy. Refusals pass. */
+  look<T>(key: string, ask: () => T): T {
     try {
-      return (source as Record<string, unknown>)[key]
+      return ask()
     } catch (thrown) {
-      const path = this.pathOf(at)
+      if (thrown instanceof ArgumentError) throw thrown
+      const path = this.pathOf(key)
       throw new ArgumentError('KER_ARGUMENT', `${this.method}: ${path} could not be read`, {
         cause: thrown,
         details: { method: this.method, path, expected: 'could not be read' },
       })
     }
   }
+}
+
+/** Whether a member is there only because somebody put it on every object. That of a class may be inherited. */
+function isForeign(source: object, key: string): boolean {
+  if (!(key in Object.prototype)) return false
+  for (
+    let at: object | null = source;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at) as object
+  ) {
+    if (Object.hasOwn(at, key)) return false
+  }
+  return true
 }

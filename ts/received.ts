@@ -21,8 +21,7 @@ function receivedObject(value: object): string {
   // Tags and constructor names belong to the caller; only what the engine itself knows is asked for.
   if (types.isProxy(value)) return 'object'
   if (Array.isArray(value)) return `array(${value.length})`
-  if (Buffer.isBuffer(value)) return `Buffer(${value.length})`
-  if (types.isUint8Array(value)) return `Uint8Array(${value.length})`
+  if (types.isUint8Array(value)) return `${Buffer.isBuffer(value) ? 'Buffer' : 'Uint8Array'}(${lengthOf(value)})`
   if (types.isDate(value)) return 'Date'
   if (types.isMap(value)) return 'Map'
   if (types.isSet(value)) return 'Set'
@@ -30,4 +29,10 @@ function receivedObject(value: object): string {
   if (types.isRegExp(value)) return 'RegExp'
   if (types.isNativeError(value)) return 'Error'
   return 'object'
+}
+
+// The engine's own answer: an object may have a `length` of its own.
+function lengthOf(view: Uint8Array): number {
+  const prototype = Object.getPrototypeOf(Uint8Array.prototype) as object
+  return Object.getOwnPropertyDescriptor(prototype, 'length')?.get?.call(view) as number
 }

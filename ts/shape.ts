@@ -6,6 +6,7 @@
 import { durationExpected, parseDuration } from './duration'
 import { nearest } from './nearest'
 import { received } from './received'
+import { isStorable, storableExpected } from './text'
 
 /** One thing that is wrong with an options object. `path` has no `options.` in front; the object itself is `''`. */
 export interface Problem {
@@ -33,23 +34,22 @@ export class Reading {
 
   /** Reads a property that may be a getter. */
   property(source: object, key: string, path: string): unknown {
-    try {
-      return (source as Record<string, unknown>)[key]
-    } catch (thrown) {
-      this.problems.push({ path, expected: 'could not be read', received: '' })
-      this.cause ??= thrown
-      return undefined
-    }
+    return this.look(path, () => (source as Record<string, unknown>)[key])
   }
 
   /** The own enumerable names: nothing inherited is an option. */
   keys(source: object, path: string): string[] {
+    return this.look(path, () => Object.keys(source)) ?? []
+  }
+
+  /** Runs what asks the caller's value, which may throw at any question: an accessor, a proxy. */
+  look<T>(path: string, ask: () => T): T | undefined {
     try {
-      return Object.keys(source)
+      return ask()
     } catch (thrown) {
       this.problems.push({ path, expected: 'could not be read', received: '' })
       this.cause ??= thrown
-      return []
+      return undefined
     }
   }
 
@@ -58,6 +58,9 @@ export class Reading {
     return this.problems.some((problem) => problem.path === path)
   }
 }
+
+const manyProblems = 20
+const longestName = 255
 
 /** Reads the value at `path`, which is never `undefined`. */
 export type Shape = (value: unknown, path: string, reading: Reading) => unknown
@@ -75,8 +78,11 @@ function checked(expected: string, test: (value: unknown) => boolean): Shape {
   return (value, path, reading) => (test(value) ? value : reading.problem(path, expected, value))
 }
 
-/** Any string. */
-export const text = checked('must be a string', (value) => typeof value === 'string')
+/** Any string that every store can keep. */
+export const text: Shape = (value, path, reading) => {
+  if (typeof value !== 'string') return reading.problem(path, 'must be a string', value)
+  return isStorable(value) ? value : reading.problem(path, storableExpected, value)
+}
 
 /** `true` or `false`. */
 export const flag = checked('must be a boolean', (value) => typeof value === 'boolean')
@@ -109,8 +115,12 @@ export const duration: Shape = (value, path, reading) =>
 export function listOf(item: Shape, expected: string): Shape {
   return (value, path, reading) => {
     if (!Array.isArray(value)) return reading.problem(path, expected, value)
-    const read = value.map((each: unknown, index) => item(each, `${path}[${index}]`, reading))
-    // A list with a hole is left out as a whole: what is wrong in it has been said.
+    const read: unknown[] = []
+    // By number, since a hole is a wrong item too; and a list of four thousand million holes is long enough refused.
+    for (let index = 0; index < value.length && reading.problems.length < manyProblems; index += 1) {
+      read.push(item(value[index], `${path}[${index}]`, reading))
+    }
+    // A list with a wrong item is left out as a whole: what is wrong in it has been said.
     return read.includes(undefined) ? undefined : read
   }
 }
@@ -118,11 +128,15 @@ export function listOf(item: Shape, expected: string): Shape {
 /** An object of free names with plain values, which are passed on as text. */
 export const settings: Shape = (value, path, reading) => {
   if (!isRecord(value)) return reading.problem(path, 'must be an object', value)
-  const read: Record<string, string> = {}
+  const read = bare<string>()
   for (const key of reading.keys(value, path)) {
-    const at = `${path}.${key}`
+    const at = `${path}.${shown(key)}`
     const setting = reading.property(value, key, at)
-    if (typeof setting === 'string' || typeof setting === 'boolean' || Number.isFinite(setting)) {
+    if (key.length > longestName || !isStorable(key)) {
+      reading.problem(`${path}'s names`, `must be up to ${longestName} characters of valid Unicode without NUL`, key)
+    } else if (typeof setting === 'string') {
+      if (text(setting, at, reading) !== undefined) read[key] = setting
+    } else if (typeof setting === 'boolean' || Number.isFinite(setting)) {
       read[key] = String(setting)
     } else if (setting !== undefined && !reading.hasProblemAt(at)) {
       reading.problem(at, 'must be a string, number or boolean', setting)
@@ -145,7 +159,7 @@ export interface RecordRules {
 export function record(table: Readonly<Record<string, Shape>>, rules: RecordRules = {}): Shape {
   return (value, path, reading) => {
     if (!isRecord(value)) return reading.problem(path, 'must be an object', value)
-    const read: Record<string, unknown> = {}
+    const read = bare()
     for (const key of reading.keys(value, path)) {
       const shape = Object.hasOwn(table, key) ? table[key] : undefined
       const at = path === '' ? key : `${path}.${key}`
@@ -155,7 +169,7 @@ export function record(table: Readonly<Record<string, Shape>>, rules: RecordRule
       }
       const given = reading.property(value, key, at)
       if (given === undefined || (given === null && rules.nullIsAbsent === true)) continue
-      const normalized = shape(given, at, reading)
+      const normalized = reading.look(at, () => shape(given, at, reading))
       if (normalized !== undefined) read[key] = normalized
     }
     for (const key of rules.required ?? []) {
@@ -178,17 +192,26 @@ function unknown(
 ): void {
   const near = nearest(key, Object.keys(table))
   const prefix = path === '' ? reading.root : `${reading.root}.${path}`
-  const shown = key.length > 64 ? `${key.slice(0, 64)}…` : key
   const hint = near === undefined ? '' : `. Did you mean ${prefix}.${near}?`
   if (rules.unknown === 'ignore') {
-    reading.ignored.push(`${prefix}.${shown} is unknown and ignored${hint}`)
+    reading.ignored.push(`${prefix}.${shown(key)} is unknown and ignored${hint}`)
   } else {
     reading.problems.push({
-      path: at.slice(0, at.length - key.length) + shown,
+      path: at.slice(0, at.length - key.length) + shown(key),
       expected: `is unknown${hint}`,
       received: '',
     })
   }
+}
+
+/** An object that inherits nothing: what somebody put on every object is no option. */
+export function bare<T = unknown>(members?: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.assign(Object.create(null) as Record<string, T>, members)
+}
+
+// A name may be anything, such as a whole payload used as a key by mistake.
+function shown(key: string): string {
+  return key.length > 64 ? `${key.slice(0, 64)}…` : key
 }
 
 /** An object that is no array and no bytes. */

@@ -5,10 +5,13 @@ export class Proxy {
   readonly port: number
   target: number
   readonly bytes: { up: number; down: number }
+  readonly connections: ReadonlySet<unknown>
+  readonly accepted: number
   pass(): void
   delay(milliseconds: number, jitter?: number, random?: () => number): void
   rate(bytesPerSecond: number): void
   blackhole(): void
+  translate(words: readonly (readonly [said: string, heard: string])[]): void
   refuse(): void
   cut(): void
   cutAfter(bytes: number, direction: 'up' | 'down'): Promise<void>

@@ -29,6 +29,8 @@ export class Proxy {
 
   server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client))
   connections = new Set()
+  /** Connections since the proxy started. */
+  accepted = 0
   /** Bytes forwarded since the proxy started: up is towards the server. */
   bytes = { up: 0, down: 0 }
   fault = PASS
@@ -51,6 +53,15 @@ export class Proxy {
   /** A partition: connections stay open, new ones are accepted, and nothing is forwarded. */
   blackhole() {
     this.#set({ isHeld: true })
+  }
+
+  /** What the server says, clients hear in other words: pairs of one length, since lengths are part of every protocol. */
+  translate(words) {
+    // Latin-1 keeps every byte as it is.
+    const heard = (chunk) =>
+      words.reduce((text, [said, heard]) => text.replaceAll(said, heard), chunk.toString('latin1'))
+    const take = (chunk, { direction }) => ({ part: direction === 'up' ? chunk : Buffer.from(heard(chunk), 'latin1') })
+    this.#set({ take })
   }
 
   /** Every connection is reset, and so is every new one. */
@@ -120,6 +131,7 @@ export class Proxy {
   }
 
   #accept(client) {
+    this.accepted += 1
     const connection = new Connection(this, client)
     this.connections.add(connection)
     connection.wake()

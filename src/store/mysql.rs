@@ -118,7 +118,7 @@ fn ssl_mode(options: &DbOptions) -> MySqlSslMode {
 impl Engine for MySqlEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
         // On the heap: the driver's future for a new connection with TLS is large.
-        let connection = Box::pin(self.pool.acquire()).await.map_err(refused)?;
+        let connection = Box::pin(self.pool.acquire()).await.map_err(|error| lacking(refused(error), "USE"))?;
         Ok(Box::new(MySqlSession { connection }))
     }
 

@@ -115,7 +115,8 @@ fn ssl_mode(options: &DbOptions) -> PgSslMode {
 #[async_trait]
 impl Engine for PgEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
-        Ok(Box::new(PgSession { connection: self.pool.acquire().await.map_err(refused)? }))
+        let connection = self.pool.acquire().await.map_err(|error| lacking(refused(error), "CONNECT"))?;
+        Ok(Box::new(PgSession { connection }))
     }
 
     async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {

@@ -61,3 +61,29 @@ pub fn from_sqlx(error: sqlx::Error, known: impl FnOnce(&dyn sqlx::error::Databa
     // Until COMMIT is sent nothing has happened; whoever sends it says otherwise.
     Error::new(code, message).with_outcome(Outcome::NotDone).with_conflict(conflict).caused_by(error)
 }
+
+/// Names the kind of statement that the user has no right to; any other error stays as it is.
+pub fn lacking(error: Error, statement: &str) -> Error {
+    if error.code != ErrorCode::StorePrivilege {
+        return error;
+    }
+    let kind = match statement.split_whitespace().next().unwrap_or_default() {
+        // What is read first in such a statement is also changed or locked by it.
+        "WITH" => "SELECT or UPDATE",
+        word => word,
+    };
+    Error { message: format!("the database user lacks a right: {kind}"), ..error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_right_is_named_by_its_kind_of_statement() {
+        let message = |statement| lacking(Error::new(ErrorCode::StorePrivilege, "no"), statement).message;
+        assert_eq!(message("CREATE TABLE x (id BIGINT)"), "the database user lacks a right: CREATE");
+        assert_eq!(message("WITH due AS (SELECT 1) UPDATE x"), "the database user lacks a right: SELECT or UPDATE");
+        assert_eq!(lacking(Error::new(ErrorCode::Store, "down"), "SELECT 1").message, "down");
+    }
+}

@@ -20,7 +20,7 @@ mod value;
 
 pub use dialect::{ClaimTexts, Dialect, Migration};
 pub use engine::{Engine, Session};
-pub use error::{Known, from_sqlx};
+pub use error::{Known, from_sqlx, lacking};
 pub(super) use session::session;
 pub use store::{SqlSettings, SqlStore};
 pub use value::{Cells, Kind, Value};

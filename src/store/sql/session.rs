@@ -5,6 +5,8 @@
 /// `$read` reads a text cell of a row.
 macro_rules! session {
     ($name:ident, $database:ty, $row:ty, $arguments:ty, $refused:path, bind: $bind:expr, read: $read:expr) => {
+        use $crate::store::sql::lacking;
+
         struct $name {
             connection: sqlx::pool::PoolConnection<$database>,
         }
@@ -34,17 +36,20 @@ macro_rules! session {
         #[async_trait::async_trait]
         impl Session for $name {
             async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
-                let rows = bind(sql, values).fetch_all(&mut *self.connection).await.map_err($refused)?;
+                let rows =
+                    bind(sql, values).fetch_all(&mut *self.connection).await.map_err(|error| lacking($refused(error), sql))?;
                 rows.iter().map(|row| cells(row, kinds).map_err($refused)).collect()
             }
 
             async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
-                Ok(bind(sql, values).execute(&mut *self.connection).await.map_err($refused)?.rows_affected())
+                let done =
+                    bind(sql, values).execute(&mut *self.connection).await.map_err(|error| lacking($refused(error), sql))?;
+                Ok(done.rows_affected())
             }
 
             async fn plain(&mut self, sql: &str) -> Result<()> {
                 let text = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-                self.connection.execute(text).await.map_err($refused)?;
+                self.connection.execute(text).await.map_err(|error| lacking($refused(error), sql))?;
                 Ok(())
             }
 
