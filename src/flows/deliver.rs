@@ -77,6 +77,11 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// A copy of it is in the log.
+    pub(super) const fn is_sent(&self) -> bool {
+        matches!(self.sent, Some(Sent::Acked { .. }))
+    }
+
     /// Nothing was sent.
     pub(super) const fn unsent(settlement: Settlement, entry: Entry) -> Self {
         Self { entry, settlement, sent: None }

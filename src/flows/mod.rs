@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod deliver;
+pub mod leases;
 pub mod line;
 pub mod operate;
 pub mod report;

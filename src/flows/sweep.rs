@@ -1,19 +1,20 @@
 //! One pass over what was due when it began: claim, deliver, record the delivery.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::adopt;
 use super::deliver::{Deliverer, Settled, SweepReport};
+use super::leases::{Held, Leases};
 use crate::domain::Result;
 use crate::domain::entry::{Scope, Token};
 use crate::domain::event::Event;
 use crate::domain::time::Timestamp;
-use crate::domain::verbs::{Claim, Company, Expired, Marked, Renewal, Settlement, Success};
+use crate::domain::verbs::{Claim, Claimed, Expired, Marked, Settlement, Success};
 use crate::fault;
 use crate::ports::{Broker, Chance, Journal, Store};
 
@@ -29,48 +30,24 @@ const PROBE: Duration = Duration::from_secs(5);
 /// Between tries to record a delivery while the store is away.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// The leases that this process holds.
-#[derive(Default)]
-pub struct Leases(Mutex<HashMap<Token, Vec<i64>>>);
-
-impl Leases {
-    fn with<T>(&self, work: impl FnOnce(&mut HashMap<Token, Vec<i64>>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Held until what it returns is dropped, also by a panic: a lease that nobody ends must not be renewed for ever.
-    fn hold(&self, token: Token, ids: Vec<i64>) -> Held<'_> {
-        self.with(|held| held.insert(token, ids));
-        Held { leases: self, token }
-    }
-
-    fn company(&self) -> Company {
-        self.with(|held| if held.is_empty() { Company::None } else { Company::Others })
-    }
-
-    /// Prolongs all of them; whose lease is lost finds out by its token.
-    pub async fn renew(&self, store: &dyn Store, lease: Duration) {
-        let held: Vec<_> = self.with(|held| held.iter().map(|(token, ids)| (*token, ids.clone())).collect());
-        for (token, ids) in held {
-            // An error is no reason to stop: the next round is due long before the lease ends.
-            let _renewed_or_tried_again = async {
-                fault::point("lease.renew", "").await?;
-                store.renew(&Renewal { token, ids, lease }).await
-            }
-            .await;
-        }
-    }
-}
-
-/// The leases of one claim.
-struct Held<'a> {
-    leases: &'a Leases,
+/// What was claimed at once.
+struct Batch<'a> {
     token: Token,
+    claimed: Vec<Claimed>,
+    held: Held<'a>,
 }
 
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.leases.with(|held| held.remove(&self.token));
+/// A batch that was sent, and is to be recorded.
+struct Delivered<'a> {
+    token: Token,
+    settled: Vec<Settled>,
+    held: Held<'a>,
+    resolved: u64,
+}
+
+impl Delivered<'_> {
+    fn is_all_sent(&self) -> bool {
+        self.settled.iter().all(Settled::is_sent)
     }
 }
 
@@ -113,19 +90,54 @@ impl Sweeper {
         let paused: HashSet<String> = self.store.paused(&self.namespace).await?.into_iter().collect();
         let mut began = None;
         for scope in SCOPES {
-            while !self.is_ending.load(Ordering::Acquire) {
-                let report = self.batch(scope, expired, &paused, &mut began).await?;
-                total += report;
-                if report.claimed == 0 {
-                    break;
-                }
-                // Deliveries that end unknown may be the beginning of an outage: look again before the next claim.
-                if report.delivered < report.claimed && !self.broker_answers().await {
-                    return Ok(total);
-                }
+            let is_broker_here = self.sweep_scope(scope, expired, &paused, &mut began, &mut total).await?;
+            if !is_broker_here {
+                break;
             }
         }
         Ok(total)
+    }
+
+    /// Batch after batch; the delivery of one is recorded while the next is claimed. `false` when the broker went away.
+    async fn sweep_scope(
+        &self,
+        scope: Scope,
+        expired: Expired,
+        paused: &HashSet<String>,
+        began: &mut Option<Timestamp>,
+        total: &mut SweepReport,
+    ) -> Result<bool> {
+        let mut delivered: Option<Delivered<'_>> = None;
+        loop {
+            let before = delivered.as_ref().map_or(0, |delivered| delivered.settled.len());
+            let (recorded, claimed) = match scope {
+                Scope::Published => tokio::join!(self.finish(delivered.take()), self.claim(scope, expired, began, before)),
+                // Claimed alone means that this process holds no other lease.
+                Scope::PublishedAlone => {
+                    let recorded = self.finish(delivered.take()).await;
+                    (recorded, self.claim(scope, expired, began, before).await)
+                }
+            };
+            let Some(batch) = claimed? else {
+                *total += recorded?;
+                return Ok(true);
+            };
+            let next = self.deliver(batch, paused).await?;
+            match recorded {
+                Ok(report) => *total += report,
+                Err(error) => {
+                    // Its own leases run out; those of the next batch need not.
+                    self.finish(Some(next)).await?;
+                    return Err(error);
+                }
+            }
+            // Deliveries that end unknown may be the beginning of an outage: look again before the next claim.
+            if !next.is_all_sent() && !self.broker_answers().await {
+                *total += self.finish(Some(next)).await?;
+                return Ok(false);
+            }
+            delivered = Some(next);
+        }
     }
 
     async fn broker_answers(&self) -> bool {
@@ -140,13 +152,17 @@ impl Sweeper {
         answer.is_ok()
     }
 
-    async fn batch(
+    async fn claim(
         &self,
         scope: Scope,
         expired: Expired,
-        paused: &HashSet<String>,
         began: &mut Option<Timestamp>,
-    ) -> Result<SweepReport> {
+        before: usize,
+    ) -> Result<Option<Batch<'_>>> {
+        self.keep_pace(before).await;
+        if self.is_ending.load(Ordering::Acquire) {
+            return Ok(None);
+        }
         let token = Token(self.chance.bits());
         let limit = match scope {
             Scope::Published => self.per_second.map_or(BATCH, |rate| rate.min(BATCH)),
@@ -165,15 +181,33 @@ impl Sweeper {
         };
         fault::point("claim.before", "").await?;
         let claimed = self.store.claim_due(&claim).await?;
-        let Some(first) = claimed.first() else { return Ok(SweepReport::default()) };
+        let Some(first) = claimed.first() else { return Ok(None) };
         began.get_or_insert(first.now);
-        let count = claimed.len();
         let held = self.leases.hold(token, claimed.iter().map(|claimed| claimed.entry.id).collect());
         fault::point("claim.after_commit", "").await?;
+        Ok(Some(Batch { token, claimed, held }))
+    }
+
+    /// Waits as long as so many entries may take, when throttled.
+    async fn keep_pace(&self, entries: usize) {
+        if let Some(rate) = self.per_second {
+            let entries = u32::try_from(entries).unwrap_or(u32::MAX);
+            sleep(Duration::from_secs_f64(f64::from(entries) / f64::from(rate))).await;
+        }
+    }
+
+    async fn deliver<'a>(&'a self, batch: Batch<'a>, paused: &HashSet<String>) -> Result<Delivered<'a>> {
+        let Batch { token, claimed, held } = batch;
         let looked = adopt::look(&*self.store, claimed, &*self.chance, &*self.journal).await;
         let mut settled = looked.settled;
         settled.extend(self.deliverer.deliver(looked.rest, paused).await);
         fault::point("publish.after_ack_before_mark", "").await?;
+        Ok(Delivered { token, settled, held, resolved: looked.resolved })
+    }
+
+    /// Records a batch, gives its leases up and tells of it.
+    async fn finish(&self, delivered: Option<Delivered<'_>>) -> Result<SweepReport> {
+        let Some(Delivered { token, settled, held, resolved }) = delivered else { return Ok(SweepReport::default()) };
         let marked = self.record(token, &settled).await;
         drop(held);
         if fault::is_planted("P6") {
@@ -181,11 +215,8 @@ impl Sweeper {
         }
         fault::point("mark.after_commit", "").await?;
         let mut report = self.deliverer.tell(settled, &marked?);
-        report.claimed += looked.resolved;
-        report.resolved = looked.resolved;
-        if let Some(rate) = self.per_second {
-            sleep(Duration::from_secs_f64(f64::from(u32::try_from(count).unwrap_or(u32::MAX)) / f64::from(rate))).await;
-        }
+        report.claimed += resolved;
+        report.resolved = resolved;
         Ok(report)
     }
 
