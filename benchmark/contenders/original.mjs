@@ -17,6 +17,7 @@ export async function open({ db, brokers, options = {} }) {
   return {
     push: ({ callers, seconds, count }) =>
       closedLoop({ call: () => handler.pushError(failure()), callers, seconds, count }),
+    call: ({ method, argument }) => handler[method](argument),
     run: () => handler.runRetryTask(),
     rest: async ({ seconds }) => {
       const cpu = process.cpuUsage()

@@ -52,6 +52,9 @@ export async function open({ db, brokers, options = {} }) {
       loop.disable()
       return { ...answer, loopMaxMs: loop.max / 1e6 }
     },
+    call: ({ method, argument }) => handler[method](argument),
+    /** How many entries match. */
+    count: (filter) => handler.entries.count(filter),
     run: () => handler.runRetryTask(),
     /** What the process used while nobody called it. */
     rest: async ({ seconds }) => {

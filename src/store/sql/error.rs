@@ -63,6 +63,7 @@ pub fn from_sqlx(error: sqlx::Error, known: impl FnOnce(&dyn sqlx::error::Databa
 }
 
 /// Names the kind of statement that the user has no right to; any other error stays as it is.
+#[must_use]
 pub fn lacking(error: Error, statement: &str) -> Error {
     if error.code != ErrorCode::StorePrivilege {
         return error;
