@@ -2,21 +2,12 @@
 import test from 'ava'
 
 import { KafkaErrorHandler } from '../index.js'
-import { missingRequirements } from '../scripts/services/install.mjs'
 import { start as startKafka } from '../scripts/services/kafka.mjs'
 import { start as startMariaDb } from '../scripts/services/mariadb.mjs'
 import { start as startPostgres } from '../scripts/services/postgres.mjs'
-import { event, eventually } from './suites/bench.js'
+import { event, eventually, isInstalled } from './suites/bench.js'
 
-const lacking = new Set(missingRequirements().map(({ service }: { service: string }) => service))
-const has = (name: string): boolean => {
-  if (!lacking.has(name)) return true
-  if (process.env['REQUIRE_SERVICES'] === '1') throw new Error(`${name} is not installed, and REQUIRE_SERVICES=1`)
-  console.error(`SKIPPED: ${name} is not installed; npm test says how`)
-  return false
-}
-
-if (has('kafka')) {
+if (isInstalled('kafka')) {
   test.serial(
     '10: without a broker failures are stored, and redelivery begins by itself when it comes back',
     async (t) => {
@@ -58,7 +49,7 @@ for (const [name, start, scheme] of [
   ['mariadb', startMariaDb, 'mysql'],
   ['postgres', startPostgres, 'postgres'],
 ] as const) {
-  if (!has(name)) continue
+  if (!isInstalled(name)) continue
   test.serial(`10: without ${name} a push says so in time, and the same handler works when it is back`, async (t) => {
     const server = await start()
     t.teardown(() => server.stop())

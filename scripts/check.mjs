@@ -19,6 +19,8 @@ const rustChecks = [
     needs: 'clippy',
   },
   { program: 'cargo', args: ['check', '--release', '--no-default-features'] },
+  // Advisories come without a change of ours and need a network: CI asks for them, here nobody is stopped by them.
+  ...(findProgram('cargo-deny') ? [{ program: 'cargo', args: ['deny', 'check', 'bans', 'licenses', 'sources'] }] : []),
 ]
 const nodeChecks = [
   { program: 'prettier', args: [fix ? '--write' : '--check', '.'] },

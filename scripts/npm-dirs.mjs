@@ -36,6 +36,7 @@ for (const target of targets) {
   own.description = `The native half of ${manifest.name} for ${target.name}`
   delete own.keywords // nobody should find this package by looking for Kafka
   own.files = [target.binary, 'THIRD_PARTY_LICENSES']
+  own.publishConfig = manifest.publishConfig // with provenance
   writeFileSync(file, `${JSON.stringify(own, null, 2)}\n`)
   writeFileSync(path.join(folder, 'README.md'), readme(target))
 }

@@ -9,6 +9,7 @@ import kafkajs, { type KafkaMessage } from 'kafkajs'
 
 import { KafkaErrorHandler } from '../../index.js'
 import type { DatabaseOptions, HandlerOptions } from '../../index.js'
+import { missingRequirements } from '../../scripts/services/install.mjs'
 
 /** A database for one spec file. */
 export interface Backend {
@@ -38,6 +39,16 @@ export function service(variable: string): string | undefined {
   if (process.env['REQUIRE_SERVICES'] === '1') throw new Error(`${variable} is not set, and REQUIRE_SERVICES=1`)
   console.error(`SKIPPED: ${variable} is not set; npm test starts the servers`)
   return undefined
+}
+
+const lacking = new Set(missingRequirements().map(({ service }) => service))
+
+/** Whether a private server of this kind can be started, or a loud word that its tests are left out. */
+export function isInstalled(name: 'kafka' | 'mariadb' | 'postgres'): boolean {
+  if (!lacking.has(name)) return true
+  if (process.env['REQUIRE_SERVICES'] === '1') throw new Error(`${name} is not installed, and REQUIRE_SERVICES=1`)
+  console.error(`SKIPPED: ${name} is not installed; npm test says how`)
+  return false
 }
 
 export const brokers = service('KER_TEST_BROKERS')

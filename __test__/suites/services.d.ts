@@ -2,14 +2,31 @@
 declare module '*/scripts/services/install.mjs' {
   export function missingRequirements(): { service: string }[]
 }
+declare module '*/scripts/services/certificates.mjs' {
+  interface Wishes {
+    hosts?: string[]
+    name?: string
+    expired?: boolean
+    passphrase?: string
+  }
+  export function certificateAuthority(name?: string): { pem: string; issue(wishes: Wishes): Certificate }
+  export function selfSigned(wishes: Wishes): Certificate
+  export function tlsFiles(certificate: Certificate & { ca?: string }): Record<string, string>
+}
 declare module '*/scripts/services/kafka.mjs' {
-  export function start(options?: object): Promise<PrivateService & { brokers: string }>
+  export function start(options?: object): Promise<PrivateService & { brokers: string; ports: Record<string, number> }>
 }
 declare module '*/scripts/services/mariadb.mjs' {
   export function start(options?: object): Promise<PrivateService & { url: string }>
+  export function sql(url: string, text: string): Promise<string>
 }
 declare module '*/scripts/services/postgres.mjs' {
   export function start(options?: object): Promise<PrivateService & { url: string }>
+  export function sql(url: string, text: string): Promise<string>
+}
+interface Certificate {
+  cert: string
+  key: string
 }
 declare module '*/scripts/services/pgbouncer.mjs' {
   export function start(options: { server: number }): Promise<PrivateService & { url: string }>
@@ -23,5 +40,5 @@ interface PrivateService {
   log: string
   stop(): Promise<void>
   kill(signal?: string): Promise<void>
-  restart(): Promise<void>
+  restart(options?: { files?: Record<string, string> }): Promise<void>
 }

@@ -3,24 +3,34 @@ import path from 'node:path'
 import { freePort } from './free-port.mjs'
 import { livingBrokers } from './kafka-answer.mjs'
 import { kafkaJars } from './kafka-jars.mjs'
+import { furtherListeners, scramAccounts } from './kafka-listeners.mjs'
 import { startPrivateService } from './private-service.mjs'
 import { requireProgram } from './programs.mjs'
 
-/** A private Kafka, broker and controller in one; `properties` are further lines of its server.properties. */
-export async function start({ folder, port, properties = {}, say } = {}) {
+/**
+ * A private Kafka, broker and controller in one; `properties` are further lines of its server.properties, `listeners`
+ * further listeners (kafka-listeners.mjs) whose ports are in `ports` by name, `accounts` names and passwords for SCRAM.
+ */
+export async function start({ folder, port, properties = {}, listeners = [], accounts = {}, say } = {}) {
   const jars = path.join(await kafkaJars({ say }), '*')
   const java = requireProgram('java')
+  const controllerPort = await freePort()
+  port ??= await freePort()
+  const addresses = [`PLAINTEXT://127.0.0.1:${port}`, `CONTROLLER://127.0.0.1:${controllerPort}`]
+  const further = await furtherListeners(listeners, ...addresses)
   const service = await startPrivateService('kafka', {
     folder,
     port,
-    prepare: async ({ folder, port, run, write }) => {
-      const settings = { ...serverProperties({ folder, port, controllerPort: await freePort() }), ...properties }
+    files: further.files,
+    prepare: async ({ folder, run, write }) => {
+      const settings = { ...serverProperties({ folder, controllerPort }), ...further.properties(folder), ...properties }
       const lines = Object.entries(settings).map(([key, value]) => `${key}=${value}\n`)
       write('server.properties', lines.join(''))
       write('log4j2.properties', LOGGING)
       const clusterId = randomBytes(16).toString('base64url').replace(/^-/, 'k') // "-…" would be read as an option
       const config = path.join(folder, 'server.properties')
-      await run(java, '-cp', jars, logging(folder), 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config)
+      const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', config, ...scramAccounts(accounts)]
+      await run(java, '-cp', jars, logging(folder), ...format)
     },
     program: ({ folder }) => [
       java,
@@ -34,17 +44,16 @@ export async function start({ folder, port, properties = {}, say } = {}) {
     answers: livingBrokers,
   })
   service.brokers = `127.0.0.1:${service.port}`
+  service.ports = further.ports
   return service
 }
 
-function serverProperties({ folder, port, controllerPort }) {
+function serverProperties({ folder, controllerPort }) {
   return {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
     'log.dirs': path.join(folder, 'data'),
     'auto.create.topics.enable': false,
     // One broker cannot keep three replicas, and no test wants to wait for a second member of its group.

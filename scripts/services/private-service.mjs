@@ -14,6 +14,7 @@ const ENDING_SIGNALS = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGQUIT'])
  * Starts a service described by
  *   account      uid and gid to run as, empty for the caller's own
  *   prepare      ({folder, port, run, write}) => makes the data folder, once in the life of the folder
+ *   files        name to text: private files of the service beside its data, such as keys
  *   program      ({folder, port}) => [command, ...arguments]
  *   answers      (port) => resolves when the service gave a real answer
  *   stopSignal   asks for an orderly end
@@ -40,9 +41,13 @@ export async function startPrivateService(name, { folder: givenFolder, port: giv
     if (code !== 0) throw new Error(`${name}: ${command} ended with ${error ?? signal ?? code}\n${lastLines(log)}`)
   }
 
-  function write(file, text) {
-    writeFileSync(path.join(folder, file), text)
+  function write(file, text, mode = 0o644) {
+    writeFileSync(path.join(folder, file), text, { mode })
     handOver(path.join(folder, file))
+  }
+
+  function writePrivate(files) {
+    for (const [file, text] of Object.entries(files)) write(file, text, 0o600)
   }
 
   /** Whatever the umask: what this process makes must be readable for the account of the service. */
@@ -64,6 +69,7 @@ export async function startPrivateService(name, { folder: givenFolder, port: giv
     mkdirSync(folder, { recursive: true })
     handOver(folder)
     appendFileSync(log, '')
+    writePrivate(service.files ?? {})
     // Written last, so that an interrupted preparation is never taken for a finished one.
     const prepared = path.join(folder, 'prepared')
     if (!existsSync(prepared)) {
@@ -94,9 +100,10 @@ export async function startPrivateService(name, { folder: givenFolder, port: giv
       await child.signal(signal)
       if (ENDING_SIGNALS.has(signal)) await child.waitForEnd()
     },
-    /** Stops it (if it still runs) and starts it on the same folder and port. */
-    async restart() {
+    /** Stops it (if it still runs) and starts it on the same folder and port; `files` replace those of before. */
+    async restart({ files = {} } = {}) {
       await endInOrder()
+      writePrivate(files)
       await launch()
     },
   }
