@@ -62,6 +62,13 @@ pub fn from_sqlx(error: sqlx::Error, known: impl FnOnce(&dyn sqlx::error::Databa
     Error::new(code, message).with_outcome(Outcome::NotDone).with_conflict(conflict).caused_by(error)
 }
 
+/// Whether the server itself said so, and the statement is therefore undone.
+#[must_use]
+pub fn is_answer(error: &Error) -> bool {
+    let cause = error.source.as_ref().and_then(|cause| cause.downcast_ref::<sqlx::Error>());
+    cause.is_some_and(|cause| cause.as_database_error().is_some())
+}
+
 /// Names the kind of statement that the user has no right to; any other error stays as it is.
 #[must_use]
 pub fn lacking(error: Error, statement: &str) -> Error {

@@ -5,11 +5,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::adoption;
 use super::dialect::{Texts, placeholders};
 use super::engine::Session;
+use super::error::is_answer;
 use super::rows::{self, ENTRY, ENTRY_KINDS, WRITTEN, WRITTEN_COUNT, digest};
 use super::transaction::end;
 use super::value::{Cells, Kind, Value};
 use crate::domain::entry::{Entry, Identity, Life};
-use crate::domain::error::{Conflict, Outcome};
+use crate::domain::error::Outcome;
 use crate::domain::fold::{Written, born, fold, newborn};
 use crate::domain::time::Timestamp;
 use crate::domain::verbs::{NewFailure, Pushed, Resolved, Success};
@@ -76,7 +77,7 @@ pub async fn push_new(
 
 /// Nothing comes after this statement that could be left out: where it was not answered, it may be done.
 fn maybe_done(error: Error) -> Error {
-    let is_definite = error.code != ErrorCode::Store || error.conflict != Conflict::None;
+    let is_definite = error.code != ErrorCode::Store || is_answer(&error);
     if is_definite { error } else { error.with_outcome(Outcome::Unknown) }
 }
 
