@@ -204,7 +204,8 @@ pub struct Delivery {
 /// When the broker acknowledged a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acked {
-    /// Just now: the store notes its time.
+    /// Just now: the store notes its time. Nothing else of the entry has changed since it was claimed but that it need not
+    /// be claimed alone any more.
     Now,
     /// Noted before.
     At(Timestamp),

@@ -44,6 +44,11 @@ pub const DIALECT: Dialect = Dialect {
              e.acked_at = IF(v.co IS NULL, NULL, COALESCE(v.ak, CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED))), e.is_counting = v.ct, \
              e.adopted = COALESCE(v.ad, e.adopted) \
              WHERE e.lease_token = ? AND e.state = 'leased'",
+    delivered: "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$[0]', cp BIGINT PATH '$[1]', co BIGINT PATH '$[2]')) AS v \
+                STRAIGHT_JOIN {entry} AS e ON e.id = v.id \
+                SET e.state = 'awaiting', e.due_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + ?, e.is_alone = 0, e.scope = '', \
+                e.copy_partition = v.cp, e.copy_offset = v.co, e.acked_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED), \
+                e.is_counting = ? WHERE e.lease_token = ? AND e.state = 'leased'",
     renew: "UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$.id')) AS v STRAIGHT_JOIN {entry} AS e ON e.id = v.id \
             SET e.due_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + ? WHERE e.lease_token = ? AND e.state = 'leased'",
     has_old_rows: true,

@@ -41,6 +41,11 @@ pub const DIALECT: Dialect = Dialect {
              adopted = COALESCE(convert_to(v.ad, 'UTF8'), adopted) \
              FROM json_to_recordset(?::json) AS v (id bigint, st text, re text, du bigint, rc bigint, fg bigint, al bigint, sc text, \
              cp bigint, co bigint, ak bigint, ct bigint, ad text) WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
+    delivered: "UPDATE {entry} AS e SET state = 'awaiting', due_at = {now} + r.due, is_alone = 0, scope = '', copy_partition = v.cp, \
+                copy_offset = v.co, acked_at = {now}, is_counting = r.counts \
+                FROM (SELECT (j ->> 0)::bigint AS id, (j ->> 1)::bigint AS cp, (j ->> 2)::bigint AS co \
+                FROM json_array_elements(?::json) AS j) AS v, (SELECT ?::bigint AS due, ?::bigint AS counts) AS r \
+                WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
     renew: "UPDATE {entry} AS e SET due_at = {now} + v.lease FROM (SELECT id, r.lease FROM json_to_recordset(?::json) AS j (id bigint), \
             (SELECT ?::bigint AS lease) AS r) AS v WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
     has_old_rows: false,

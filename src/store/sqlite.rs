@@ -39,6 +39,10 @@ pub const DIALECT: Dialect = Dialect {
              value ->> 'fg' AS fg, value ->> 'al' AS al, value ->> 'sc' AS sc, value ->> 'cp' AS cp, value ->> 'co' AS co, \
              value ->> 'ak' AS ak, value ->> 'ct' AS ct, value ->> 'ad' AS ad FROM json_each(?)) AS v \
              WHERE {entry}.id = v.id AND lease_token = ? AND state = 'leased'",
+    delivered: "UPDATE {entry} SET state = 'awaiting', due_at = {now} + ?2, is_alone = 0, scope = X'', copy_partition = v.cp, \
+                copy_offset = v.co, acked_at = {now}, is_counting = ?3 \
+                FROM (SELECT value ->> 0 AS id, value ->> 1 AS cp, value ->> 2 AS co FROM json_each(?1)) AS v \
+                WHERE {entry}.id = v.id AND lease_token = ?4 AND state = 'leased'",
     renew: "UPDATE {entry} SET due_at = {now} + ?2 FROM (SELECT value ->> 'id' AS id FROM json_each(?1)) AS v \
             WHERE {entry}.id = v.id AND lease_token = ?3 AND state = 'leased'",
     has_old_rows: false,

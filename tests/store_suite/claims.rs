@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_error_retry::domain::entry::{Reason, Scope, State, Token};
+use kafka_error_retry::domain::entry::{Entry, Reason, Scope, State, Token};
 use kafka_error_retry::domain::message::Message;
-use kafka_error_retry::domain::verbs::{Claim, Company, Expired, Marked, NewFailure, Renewal, Settlement};
+use kafka_error_retry::domain::verbs::{Claim, Claimed, Company, Delivery, Expired, Marked, NewFailure, Renewal, Settlement};
 
 use super::fixture::{Bench, back, bits, delivered};
 
@@ -257,4 +257,25 @@ pub async fn a_large_value_is_claimed_whole(bench: &Bench) {
     let claimed = bench.take(&bench.claim()).await;
     assert_eq!(claimed.len(), 2);
     assert!(claimed.iter().all(|claimed| claimed.message.value.as_ref() == Some(&value)));
+}
+
+pub async fn a_batch_of_deliveries_notes_each_copy_and_keeps_the_rest(bench: &Bench) {
+    bench.push(bench.failure("a")).await;
+    bench.push(bench.failure("a")).await;
+    bench.push(bench.failure("b")).await;
+    let claim = bench.claim();
+    let claimed = bench.take(&claim).await;
+    let copy = |claimed: &Claimed, offset| {
+        let settlement = delivered(claimed);
+        Settlement { delivery: settlement.delivery.map(|copy| Delivery { offset, ..copy }), ..settlement }
+    };
+    let settlements: Vec<_> = claimed.iter().zip([7, 8]).map(|(claimed, offset)| copy(claimed, offset)).collect();
+    let marked = bench.store.settle_leased(claim.token, &settlements).await.expect("it is settled");
+    assert_eq!(marked, [Marked::Done, Marked::Done]);
+    for (before, offset) in claimed.iter().zip([7, 8]) {
+        let after = bench.one(&before.entry.identity.data_id).await.expect("the entry exists").entry;
+        assert_eq!(after.delivered.map(|copy| copy.offset), Some(offset));
+        let kept = |entry: &Entry| (entry.retry_count, entry.generation, entry.failed_generation, entry.is_alone, entry.life);
+        assert_eq!(kept(&after), kept(&before.entry));
+    }
 }

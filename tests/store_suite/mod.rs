@@ -28,7 +28,7 @@ macro_rules! store_suite {
             claims: what_is_not_due_is_not_claimed, two_claims_never_lease_the_same_entry, claims_at_once_share_the_entries,
             an_entry_is_claimed_with_its_payload, a_claim_stops_at_its_byte_limit, only_what_was_due_by_then_is_claimed,
             an_expired_lease_is_claimed_again, an_expired_lease_is_left_when_told_so, a_renewed_lease_does_not_expire,
-            a_renewal_under_a_foreign_token_does_nothing, a_delivered_entry_awaits_its_outcome,
+            a_renewal_under_a_foreign_token_does_nothing, a_delivered_entry_awaits_its_outcome, a_batch_of_deliveries_notes_each_copy_and_keeps_the_rest,
             a_settlement_repeated_after_a_lost_answer_changes_nothing, a_settlement_under_an_old_token_is_fenced, a_settlement_after_the_success_is_fenced, some_of_a_batch_may_be_fenced,
             a_suspect_is_claimed_alone, company_is_remembered, the_earliest_entry_says_when_to_look_again,
             dead_and_held_entries_are_never_claimed, namespaces_do_not_see_each_other, a_large_value_is_claimed_whole;

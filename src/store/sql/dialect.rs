@@ -35,6 +35,9 @@ pub struct Dialect {
     pub claim: ClaimTexts,
     /// Ends leases. Values: JSON rows as `claim.rs` makes them, token.
     pub settle: &'static str,
+    /// Ends the leases of copies that were taken just now, where nothing else changed. Values: JSON rows of id, partition
+    /// and offset; due in ms, whether the deadline counts, token.
+    pub delivered: &'static str,
     /// Prolongs leases. Values: JSON rows with ids, lease in ms, token.
     pub renew: &'static str,
     /// Whether 2.x ran on such a database.

@@ -77,9 +77,11 @@ pub fn values(written: &Written) -> Result<Vec<Value>> {
         policy.as_str().into(),
         entry.redelivery.as_str().into(),
         entry.recent.encode().as_slice().into(),
-        Value::Int(delivered.map(|copy| copy.partition.into())),
-        Value::Int(delivered.map(|copy| copy.offset)),
-        Value::Int(delivered.map(|copy| copy.acked_at.0)),
+        // Zeros rather than nulls, here and for the token: a row that does not grow when it is claimed and delivered stays
+        // where it is.
+        delivered.map_or(0, |copy| i64::from(copy.partition)).into(),
+        delivered.map_or(0, |copy| copy.offset).into(),
+        delivered.map_or(0, |copy| copy.acked_at.0).into(),
         delivered.is_some_and(|copy| copy.is_counting).into(),
         entry.first_failed_at.0.into(),
         entry.last_failed_at.0.into(),
@@ -94,7 +96,7 @@ pub fn values(written: &Written) -> Result<Vec<Value>> {
         i64::try_from(message.size()).unwrap_or(i64::MAX).into(),
         digest(&entry.identity).as_slice().into(),
         Value::Bytes(entry.scope().map(|scope| scope.as_bytes().to_vec())),
-        Value::Bytes(None),
+        Value::Bytes(Some(vec![0; 16])),
         false.into(),
     ])
 }
@@ -126,7 +128,7 @@ pub fn entry(cells: &mut Cells) -> Result<Entry> {
     let recent = RecentFailures::decode(&cells.bytes()?);
     let (partition, offset, acked_at) = (cells.maybe_int()?, cells.maybe_int()?, cells.maybe_int()?);
     let is_counting = cells.int()? != 0;
-    let delivered = match (partition.and_then(|partition| i32::try_from(partition).ok()), offset, acked_at) {
+    let delivered = match (partition.and_then(|partition| i32::try_from(partition).ok()), offset, acked_at.filter(|at| *at > 0)) {
         (Some(partition), Some(offset), Some(at)) => Some(Delivered { partition, offset, acked_at: Timestamp(at), is_counting }),
         _ => None,
     };
