@@ -35,16 +35,16 @@ pub const DIALECT: Dialect = Dialect {
          FROM fit WHERE e.id = fit.id AND fit.before < ?::bigint AND e.due_at = fit.due_at AND e.scope IS NOT NULL \
          RETURNING {now}, fit.state, fit.due_at, fit.lease_company, {columns}",
     ),
-    settle: "UPDATE {entry} AS e SET state = v.st, reason = v.re, due_at = {now} + v.du, retry_count = v.rc, failed_generation = v.fg, \
+    settle: "UPDATE {entry} AS e SET state = v.st, reason = v.re, due_at = t.now + v.du, retry_count = v.rc, failed_generation = v.fg, \
              is_alone = v.al, scope = convert_to(v.sc, 'UTF8'), copy_partition = v.cp, copy_offset = v.co, \
-             acked_at = CASE WHEN v.co IS NOT NULL THEN COALESCE(v.ak, {now}) END, is_counting = v.ct, \
+             acked_at = CASE WHEN v.co IS NOT NULL THEN COALESCE(v.ak, t.now) END, is_counting = v.ct, \
              adopted = COALESCE(convert_to(v.ad, 'UTF8'), adopted) \
              FROM json_to_recordset(?::json) AS v (id bigint, st text, re text, du bigint, rc bigint, fg bigint, al bigint, sc text, \
-             cp bigint, co bigint, ak bigint, ct bigint, ad text) WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
-    delivered: "UPDATE {entry} AS e SET state = 'awaiting', due_at = {now} + r.due, is_alone = 0, scope = '', copy_partition = v.cp, \
-                copy_offset = v.co, acked_at = {now}, is_counting = r.counts \
+             cp bigint, co bigint, ak bigint, ct bigint, ad text), (SELECT {now} AS now) AS t WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
+    delivered: "UPDATE {entry} AS e SET state = 'awaiting', due_at = r.now + r.due, is_alone = 0, scope = '', copy_partition = v.cp, \
+                copy_offset = v.co, acked_at = r.now, is_counting = r.counts \
                 FROM (SELECT (j ->> 0)::bigint AS id, (j ->> 1)::bigint AS cp, (j ->> 2)::bigint AS co \
-                FROM json_array_elements(?::json) AS j) AS v, (SELECT ?::bigint AS due, ?::bigint AS counts) AS r \
+                FROM json_array_elements(?::json) AS j) AS v, (SELECT {now} AS now, ?::bigint AS due, ?::bigint AS counts) AS r \
                 WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",
     renew: "UPDATE {entry} AS e SET due_at = {now} + v.lease FROM (SELECT id, r.lease FROM json_to_recordset(?::json) AS j (id bigint), \
             (SELECT ?::bigint AS lease) AS r) AS v WHERE e.id = v.id AND e.lease_token = ? AND e.state = 'leased'",

@@ -172,16 +172,13 @@ pub async fn settle_leased(
     settlements: &[Settlement],
 ) -> Result<Vec<Marked>> {
     let token: Value = token.0.as_slice().into();
-    let (template, values) = match delivered_alike(settlements) {
-        Some((due_in, is_counting)) => {
-            let rows: Vec<_> = settlements.iter().filter_map(delivered_row).collect();
-            let values = vec![Value::Json(json!(rows).to_string()), due_in.into(), is_counting.into(), token.clone()];
-            (texts.dialect.delivered, values)
-        }
-        None => {
-            let rows: Vec<_> = settlements.iter().map(settlement_row).collect();
-            (texts.dialect.settle, vec![Value::Json(json!(rows).to_string()), token.clone()])
-        }
+    let (template, values) = if let Some((due_in, is_counting)) = delivered_alike(settlements) {
+        let rows: Vec<_> = settlements.iter().filter_map(delivered_row).collect();
+        let values = vec![Value::Json(json!(rows).to_string()), due_in.into(), is_counting.into(), token.clone()];
+        (texts.dialect.delivered, values)
+    } else {
+        let rows: Vec<_> = settlements.iter().map(settlement_row).collect();
+        (texts.dialect.settle, vec![Value::Json(json!(rows).to_string()), token.clone()])
     };
     let settled = session.run(&texts.of(&planted::fence(template)), values).await?;
     if settled == settlements.len() as u64 {
