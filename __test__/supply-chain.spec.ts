@@ -78,3 +78,29 @@ test('workflows may read and nothing else, but for the one job that publishes, w
   t.true(publishing.startsWith('gate:') && publishing.includes('id-token: write'))
   t.true(publishing.includes('npm ci --ignore-scripts'))
 })
+
+test('docs/SECURITY.md names what is linked into a binary, in the version that is', (t) => {
+  const section =
+    read('docs/SECURITY.md')
+      .split('\n## ')
+      .find((text) => text.startsWith('What is linked in')) ?? ''
+  const rows = [...section.matchAll(/^\| ([^|]+?) +\| `([\w-]+)` +\| ([^|]+?) +\|/gm)]
+  const locked = new Map(crates.map(({ name = '', version = '' }) => [name, version]))
+  t.deepEqual(rows.map(([, , crate = '']) => crate).toSorted(), [
+    'curl-sys',
+    'libsqlite3-sys',
+    'libz-sys',
+    'openssl-src',
+    'rdkafka-sys',
+    'ring',
+    'rustls',
+    'webpki-roots',
+    'zstd-sys',
+  ])
+  for (const [, , crate = '', version] of rows) t.is(version, locked.get(crate), crate)
+  // Most crates say in their own version which one they bring.
+  for (const [, library = '', , version = ''] of rows) {
+    const brought = /\+(?:[a-z]+[.-])?(.+)$/.exec(version)?.[1]
+    if (brought !== undefined) t.true(library.endsWith(` ${brought}`), library)
+  }
+})

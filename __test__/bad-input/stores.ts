@@ -188,12 +188,17 @@ const row24 = (server: Server): Story => ({
     const handler = made(t, { db: databaseAt(server.url, name, login) })
     // MariaDB tells a user without rights nothing of whether a database exists.
     const missing = `the database does not exist, and the user may not create it; run: CREATE DATABASE ${quoted}`
-    const message = server.name === 'mysql' ? 'the database user lacks a right: USE' : missing
+    const hidden =
+      'the database user lacks a right: USE; the database does not exist, or the user may not use it; ' +
+      `run: CREATE DATABASE IF NOT EXISTS ${quoted} CHARACTER SET utf8mb4; GRANT ALL ON ${quoted}.* TO …`
+    const message = server.name === 'mysql' ? hidden : missing
     await fails(t, handler, { code: 'KER_STORE_PRIVILEGE', message })
 
     await server.sql(`CREATE DATABASE ${quoted}`)
     if (server.name === 'mysql') await server.sql(`GRANT SELECT, INSERT ON ${quoted}.* TO ${login.user}@'127.0.0.1'`)
-    const table = 'the database user lacks a right: CREATE'
+    const table =
+      'the database user lacks a right: CREATE; the tables are not there yet: ' +
+      'grant it for the first start, or let an administrator run the statements in details.sql'
     await fails(t, handler, { code: 'KER_STORE_PRIVILEGE', message: table })
 
     // Everything made by somebody else: nothing is to be created, so nothing is missing.

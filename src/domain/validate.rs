@@ -69,6 +69,7 @@ impl Check {
         let is_zone = db.timezone.as_deref().is_none_or(|zone| Zone::parse(zone).is_some());
         self.that(is_zone, "db.timezone", "must be 'local', 'Z', an offset such as '+08:00' or an IANA name");
         self.that((1..=1000).contains(&db.pool_size), "db.poolSize", "must be an integer 1–1000");
+        self.tls(db.tls.as_ref(), "db.tls");
     }
 
     fn kafka(&mut self, kafka: &KafkaOptions) {
@@ -90,8 +91,12 @@ impl Check {
             );
             self.that(!username.is_empty(), "kafka.sasl.username", "must be a non-empty string");
         }
-        if let Some(Tls::Settings(tls)) = &kafka.ssl {
-            self.that(tls.cert.is_some() == tls.key.is_some(), "kafka.ssl", "must have both cert and key, or neither");
+        self.tls(kafka.ssl.as_ref(), "kafka.ssl");
+    }
+
+    fn tls(&mut self, tls: Option<&Tls>, path: &str) {
+        if let Some(Tls::Settings(tls)) = tls {
+            self.that(tls.cert.is_some() == tls.key.is_some(), path, "must have both cert and key, or neither");
         }
     }
 }
@@ -154,7 +159,7 @@ mod tests {
 
     #[test]
     fn every_bad_value_is_named_by_its_path() {
-        let cases: [(&str, serde_json::Value, &str); 23] = [
+        let cases: [(&str, serde_json::Value, &str); 25] = [
             ("db.type", "oracle".into(), "db.type"),
             ("db.port", 0.into(), "db.port"),
             ("db.port", 65_536.into(), "db.port"),
@@ -166,6 +171,8 @@ mod tests {
             ("db.tablePrefix", "a-b".into(), "db.tablePrefix"),
             ("db.tablePrefix", "1a".into(), "db.tablePrefix"),
             ("db.tablePrefix", "x".repeat(49).into(), "db.tablePrefix"),
+            ("db.tls", serde_json::json!({ "cert": "c" }), "db.tls"),
+            ("kafka.ssl", serde_json::json!({ "key": "k" }), "kafka.ssl"),
             ("kafka.brokers", serde_json::json!([]), "kafka.brokers"),
             ("kafka.brokers", serde_json::json!(["a:1", "host"]), "kafka.brokers[1]"),
             ("kafka.brokers", serde_json::json!(["host:0"]), "kafka.brokers[0]"),

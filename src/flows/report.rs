@@ -7,6 +7,7 @@ use crate::domain::event::{Event, Subject};
 use crate::domain::headers::Headers;
 use crate::domain::message::{Failure, Message, Origin};
 use crate::domain::policy::RetryPolicy;
+use crate::domain::validate::is_topic;
 use crate::domain::verbs::{Effect, NewFailure, Resolved, Success};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::ports::{Chance, Journal};
@@ -91,9 +92,7 @@ impl Reporter<'_> {
     fn copy_headers(&self, topic: &str, message: &Message) -> Option<CopyHeaders> {
         match copy::read(&message.headers) {
             Reading::Plain => None,
-            Reading::Copy(headers) if headers.belong_to(topic, message.key.as_deref(), message.value.as_deref()) => Some(headers),
-            // From a retry topic, reported under the original one.
-            Reading::Copy(headers) if self.belongs_to_retry_topic(&headers, message) => Some(headers),
+            Reading::Copy(headers) if self.are_own(&headers, topic, message) => Some(headers),
             Reading::Copy(_) | Reading::Broken => {
                 self.meaningless(topic);
                 None
@@ -101,9 +100,18 @@ impl Reporter<'_> {
         }
     }
 
-    fn belongs_to_retry_topic(&self, headers: &CopyHeaders, message: &Message) -> bool {
+    /// Whoever may write to a topic can compute a sum, and must not lead its entries to another topic by that. So
+    /// headers name another topic than the record's own only in a retry topic.
+    fn are_own(&self, headers: &CopyHeaders, topic: &str, message: &Message) -> bool {
+        let belong_to = |topic| headers.belong_to(topic, message.key.as_deref(), message.value.as_deref());
         let default = copy::default_retry_topic(&headers.group);
-        headers.belong_to(self.retry_topic.unwrap_or(&default), message.key.as_deref(), message.value.as_deref())
+        let mut retry_topics = self.retry_topic.into_iter().chain([default.as_str()]);
+        match headers.topic.as_deref() {
+            None => belong_to(topic),
+            // From a retry topic, reported under the original one.
+            Some(original) if original == topic => retry_topics.any(belong_to),
+            Some(original) => is_topic(original) && retry_topics.any(|retry| retry == topic) && belong_to(topic),
+        }
     }
 
     fn meaningless(&self, topic: &str) {

@@ -114,6 +114,18 @@ pub const fn refusal_kind(code: Code) -> Option<&'static str> {
     }
 }
 
+/// Which of our options to look at: librdkafka names its own.
+fn advice(code: Code, reason: &str) -> &'static str {
+    match code {
+        Code::Authentication | Code::SaslAuthenticationFailed | Code::UnsupportedSASLMechanism | Code::IllegalSASLState => {
+            "; see kafka.sasl"
+        }
+        // TLS on one side only is a lost connection whose text asks whether it might be that.
+        code if is_local(code) && reason.contains("SSL") => "; see kafka.ssl",
+        _ => "",
+    }
+}
+
 /// The error of a question that a broker did not answer, or answered by a refusal.
 ///
 /// `what` is what was asked, as the beginning of a sentence. In the foreground a failed connection or login shows only
@@ -125,7 +137,7 @@ pub fn unanswered(what: &str, code: Code, complaint: Option<&Complaint>) -> Erro
     let code = refused.map_or(code, |complaint| complaint.code);
     let name = native::name(code);
     let reason = complaint.map_or_else(|| native::text(code), |complaint| complaint.reason.clone());
-    let message = format!("{what}: {reason} ({name})");
+    let message = format!("{what}: {reason} ({name}){}", advice(code, &reason));
     match refusal_kind(code) {
         Some(kind) => Error::new(ErrorCode::KafkaAuth, message).with_details(json!({ "code": name, "kind": kind })),
         None => Error::new(ErrorCode::Kafka, message).with_details(json!({ "code": name })),
@@ -238,13 +250,18 @@ mod tests {
             explained(Some((Code::Authentication, "wrong password"))),
             (
                 ErrorCode::KafkaAuth,
-                "kafka: no answer: wrong password (_AUTHENTICATION)".to_owned(),
+                "kafka: no answer: wrong password (_AUTHENTICATION); see kafka.sasl".to_owned(),
                 json!({ "code": "_AUTHENTICATION", "kind": "auth" })
             )
         );
         assert_eq!(
             explained(Some((Code::BrokerTransportFailure, "connection refused"))),
             (ErrorCode::Kafka, "kafka: no answer: connection refused (_TIMED_OUT)".to_owned(), json!({ "code": "_TIMED_OUT" }))
+        );
+        let one_sided = "Disconnected: connecting to a SSL listener?";
+        assert_eq!(
+            explained(Some((Code::BrokerTransportFailure, one_sided))).1,
+            "kafka: no answer: Disconnected: connecting to a SSL listener? (_TIMED_OUT); see kafka.ssl"
         );
         assert_eq!(explained(None).1, "kafka: no answer: Local: Timed out (_TIMED_OUT)");
     }

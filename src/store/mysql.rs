@@ -53,8 +53,9 @@ pub const DIALECT: Dialect = Dialect {
             SET e.due_at = CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED) + ? WHERE e.lease_token = ? AND e.state = 'leased'",
     has_old_rows: true,
     migrations: &[Migration { version: 1, sql: include_str!("../../migrations/mysql/0001_create_entry.sql") }],
-    migration_lock: "SELECT GET_LOCK(CONCAT(DATABASE(), '.{prefix}migration'), 60)",
-    migration_unlock: "DO RELEASE_LOCK(CONCAT(DATABASE(), '.{prefix}migration'))",
+    // MySQL takes no name of more than 64 characters.
+    migration_lock: "SELECT GET_LOCK(SHA2(CONCAT(DATABASE(), '.{prefix}migration'), 256), 60)",
+    migration_unlock: "DO RELEASE_LOCK(SHA2(CONCAT(DATABASE(), '.{prefix}migration'), 256))",
 };
 
 struct MySqlEngine {
@@ -123,7 +124,7 @@ fn ssl_mode(options: &DbOptions) -> MySqlSslMode {
 impl Engine for MySqlEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
         // On the heap: the driver's future for a new connection with TLS is large.
-        let connection = Box::pin(self.pool.acquire()).await.map_err(|error| lacking(refused(error), "USE"))?;
+        let connection = Box::pin(self.pool.acquire()).await.map_err(|error| self.out_of_bounds(refused(error)))?;
         Ok(Box::new(MySqlSession { connection }))
     }
 
@@ -158,11 +159,9 @@ impl Engine for MySqlEngine {
 
     async fn create_database(&self) -> Result<()> {
         let mut connection = self.connect.connect().await.map_err(refused)?;
-        // The name has passed its check: letters, digits, `_` and `-`.
-        let sql = format!("CREATE DATABASE IF NOT EXISTS `{}` CHARACTER SET utf8mb4", self.database);
-        let created = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.clone()))).await;
+        let created = connection.execute(sqlx::raw_sql(AssertSqlSafe(self.create_text()))).await;
         let closed = connection.close().await;
-        created.map_err(|error| privilege_hint(refused(error), &sql))?;
+        created.map_err(|error| self.out_of_bounds(refused(error)))?;
         closed.map_err(refused)
     }
 
@@ -171,12 +170,23 @@ impl Engine for MySqlEngine {
     }
 }
 
-/// Names the statement that an administrator has to run.
-fn privilege_hint(error: Error, sql: &str) -> Error {
-    if error.code != ErrorCode::StorePrivilege {
-        return error;
+impl MySqlEngine {
+    fn create_text(&self) -> String {
+        // The name has passed its check: letters, digits, `_` and `-`.
+        format!("CREATE DATABASE IF NOT EXISTS `{}` CHARACTER SET utf8mb4", self.database)
     }
-    Error { message: format!("the database does not exist, and the user may not create it; run: {sql}"), ..error }
+
+    /// Names the statements that an administrator has to run. The server tells nobody without rights whether the
+    /// database exists.
+    fn out_of_bounds(&self, error: Error) -> Error {
+        if error.code != ErrorCode::StorePrivilege {
+            return error;
+        }
+        let sql = format!("{}; GRANT ALL ON `{}`.* TO …", self.create_text(), self.database);
+        let error = lacking(error, "USE");
+        let message = format!("{}; the database does not exist, or the user may not use it; run: {sql}", error.message);
+        Error { message, details: json!({ "statement": "USE", "sql": sql }), ..error }
+    }
 }
 
 /// The first three numbers of a version.
@@ -211,11 +221,12 @@ fn refused(error: sqlx::Error) -> Error {
             // Deadlock, changed record (innodb_snapshot_isolation), duplicate key of a racing insert, Galera's own.
             1213 | 1020 | 1062 | 1047 => Known::Again,
             1205 | 3572 => Known::Locked,
-            1045 | 1698 | 1251 | 2059 => Known::Auth,
+            // Refused, unknown plugin, unknown host, expired or locked, TLS demanded.
+            1045 | 1698 | 1251 | 1524 | 2059 | 1130 | 1820 | 1862 | 3118 | 3159 | 4151 => Known::Auth,
             1049 => Known::NoDatabase,
             1044 | 1142 | 1143 | 1227 | 1370 => Known::Privilege,
             // Too many connections, shutdown, read-only, full, killed.
-            1040 | 1203 | 1226 | 1053 | 1290 | 1792 | 1836 | 1114 | 1021 | 1317 | 1927 | 1969 | 3024 => Known::Unavailable,
+            1040 | 1129 | 1203 | 1226 | 1053 | 1290 | 1792 | 1836 | 1114 | 1021 | 1317 | 1927 | 1969 | 3024 => Known::Unavailable,
             1153 | 1301 => Known::TooLarge,
             _ => Known::Other,
         }

@@ -153,7 +153,7 @@ impl Engine for PgEngine {
                 Some("42P04" | "23505") => Ok(()),
                 Some("42501") => {
                     let message = format!("the database does not exist, and the user may not create it; run: {sql}");
-                    Err(Error { message, ..refused(error) })
+                    Err(Error { message, details: json!({ "statement": "CREATE", "sql": sql }), ..refused(error) })
                 }
                 _ => Err(refused(error)),
             },

@@ -147,6 +147,37 @@ async fn a_copy_read_from_the_retry_topic_is_about_the_original_topic() {
     assert_eq!(world.resolve(success).await, Resolved::Deleted);
 }
 
+/// Whoever may write to a topic can compute the sum of what he writes.
+#[tokio::test(start_paused = true)]
+async fn headers_lead_to_another_topic_only_from_a_retry_topic() {
+    // The copies of a world whose topic has another name are what a forger would write into ours.
+    let forger = World::with(to_retry_topic("billing"));
+    let in_retry_topic = redelivered(&forger).await;
+    let reported = |world: &World, topic: &str| {
+        let from = Report { group: "billing".into(), topic: topic.into(), ..report(Some("a"), in_retry_topic.clone()) };
+        let failure = world.reporter().failure(from).unwrap();
+        (failure.identity.topic, failure.copy.is_some())
+    };
+    let named = |topic: &str| World::with(Options { retry_topic: Some(topic.into()), ..to_retry_topic("billing") });
+    for world in [World::with(of_group("billing")), World::with(to_retry_topic("billing")), named("again")] {
+        assert_eq!(reported(&world, "billing.ker-retry"), (TOPIC.to_owned(), true), "a default that was in use before");
+        assert_eq!(reported(&world, "payments"), ("payments".to_owned(), false), "the sum is for another topic");
+    }
+    let group = "payments";
+    let as_if = World::with(Options { retry_topic: Some(group.into()), ..to_retry_topic("billing") });
+    let in_payments = redelivered_from(&as_if, group).await;
+    let read_from_payments = Report { topic: group.into(), ..report(Some("a"), in_payments) };
+    let failure = World::with(of_group("billing")).reporter().failure(read_from_payments).unwrap();
+    assert_eq!((failure.identity.topic.as_str(), failure.copy), (group, None), "payments is nobody's retry topic");
+}
+
+async fn redelivered_from(world: &World, topic: &str) -> Message {
+    world.broker.add_topic(topic, 1, Some(false));
+    world.due(&["a"]).await;
+    assert_eq!(world.sweep().await.delivered, 1);
+    record_of(&world.copy_in(topic, "a").0)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_copy_of_another_group_is_a_live_failure_of_this_one() {
     let world = World::with(of_group("billing"));

@@ -1,5 +1,9 @@
 //! The one map from database errors to ours.
 
+use std::io::ErrorKind;
+
+use serde_json::json;
+
 use crate::domain::error::{Conflict, Outcome};
 use crate::domain::{Error, ErrorCode};
 
@@ -26,6 +30,14 @@ pub enum Known {
 
 /// `known` reads the database's code; everything that is not a database error is about the connection.
 pub fn from_sqlx(error: sqlx::Error, known: impl FnOnce(&dyn sqlx::error::DatabaseError) -> Known) -> Error {
+    if let Some(reason) = untrusted(&error) {
+        let message = format!(
+            "no TLS connection to the database that can be trusted: {reason}; see db.tls (db.tls.ca names the authority of a private \
+             certificate)"
+        );
+        let error = Error::new(ErrorCode::Store, message).caused_by(error);
+        return error.with_details(json!({ "kind": "tls" })).with_outcome(Outcome::NotDone);
+    }
     let known = error.as_database_error().map(known);
     let (code, message, conflict) = match known {
         Some(Known::Again) => (ErrorCode::Store, "the transaction lost against another one", Conflict::Again),
@@ -48,7 +60,6 @@ pub fn from_sqlx(error: sqlx::Error, known: impl FnOnce(&dyn sqlx::error::Databa
             ),
             sqlx::Error::PoolClosed => (ErrorCode::Closed, "the store is closed", Conflict::None),
             sqlx::Error::Configuration(_) => (ErrorCode::Config, "the database settings cannot work", Conflict::None),
-            sqlx::Error::Tls(_) => (ErrorCode::Store, "no TLS connection to the database; see db.tls", Conflict::None),
             sqlx::Error::ColumnDecode { .. }
             | sqlx::Error::Decode(_)
             | sqlx::Error::Encode(_)
@@ -80,7 +91,20 @@ pub fn lacking(error: Error, statement: &str) -> Error {
         "WITH" => "SELECT or UPDATE",
         word => word,
     };
-    Error { message: format!("the database user lacks a right: {kind}"), ..error }
+    Error { message: format!("the database user lacks a right: {kind}"), details: json!({ "statement": kind }), ..error }
+}
+
+/// Why no TLS connection came about. What rustls has against a certificate arrives as an error of the socket.
+fn untrusted(error: &sqlx::Error) -> Option<String> {
+    match error {
+        // The driver's text repeats what it was given.
+        sqlx::Error::Tls(reason) if reason.to_string().starts_with("Invalid certificate") => {
+            Some("db.tls.ca is not a certificate in PEM".to_owned())
+        }
+        sqlx::Error::Tls(reason) => Some(reason.to_string()),
+        sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => Some(error.to_string()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
