@@ -18,7 +18,7 @@ export const sections = [
       'ours ÷ by hand',
       'ours ÷ 2.1.5',
       'p50, p99 ms',
-      'rows per transaction',
+      'rows per INSERT',
     ],
     rows: (all) =>
       all.map(({ database, size, callers, results: { ours, byHand, original } }) => [
