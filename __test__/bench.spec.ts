@@ -27,8 +27,9 @@ test('a bench that needs no server keeps the figures of every size and number of
     await execute(process.execPath, [inBenchmark('run.mjs'), 'push', ...given, '--results', results], {
       env: { ...process.env, KER_TEST_BROKERS: cluster.bootstrapServers },
     })
-    t.deepEqual(readdirSync(results), ['push-SQLite.json'])
-    const { isWhole, build, rows } = JSON.parse(readFileSync(path.join(results, 'push-SQLite.json'), 'utf8')) as Results
+    const [file = '', ...others] = readdirSync(results)
+    t.deepEqual(others, [])
+    const { isWhole, build, rows } = JSON.parse(readFileSync(path.join(results, file), 'utf8')) as Results
     t.true(isWhole)
     t.regex(build.digest, /^[0-9a-f]{12}$/)
     t.deepEqual(

@@ -57,13 +57,17 @@ export async function prepare(url) {
   const templates = {}
   /** Lets the server write down what a large filling has left to do, and read the index that every push goes through. */
   const settle = async (table) => {
-    const [{ most }] = await run('SELECT @@innodb_max_dirty_pages_pct AS most')
+    const [{ most, pace, fastest }] = await run(
+      'SELECT @@innodb_max_dirty_pages_pct AS most, @@innodb_io_capacity AS pace, @@innodb_io_capacity_max AS fastest',
+    )
+    await run('SET GLOBAL innodb_io_capacity_max = 20000; SET GLOBAL innodb_io_capacity = 20000')
     await run('SET GLOBAL innodb_max_dirty_pages_pct = 0')
     for (const end = performance.now() + 60_000; performance.now() < end; await pause(200)) {
       const [{ Value: dirty }] = await run("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_pages_dirty'")
       if (Number(dirty) < 100) break
     }
     await run(`SET GLOBAL innodb_max_dirty_pages_pct = ${most}`)
+    await run(`SET GLOBAL innodb_io_capacity = ${pace}; SET GLOBAL innodb_io_capacity_max = ${fastest}`)
     if (table !== OF_ORIGINAL) await run(`SELECT COUNT(*) FROM ${table} FORCE INDEX (identity)`)
   }
   return {

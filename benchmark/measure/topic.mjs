@@ -1,4 +1,5 @@
 // What arrived on a topic, seen by a client that is none of the contenders'.
+import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Kafka } from 'kafkajs'
 import { TOPIC } from './load.mjs'
@@ -49,13 +50,12 @@ function total(offsets) {
   return [...offsets.values()].reduce((sum, offset) => sum + offset, 0)
 }
 
+/** From the beginning on, by a group of its own: a seek of KafkaJS is lost when the group is joined a second time. */
 async function readBetween(kafka, from, to, see) {
-  const consumer = kafka.consumer({ groupId: GROUP })
+  const consumer = kafka.consumer({ groupId: `${GROUP}-${randomUUID()}` })
   await consumer.connect()
-  await consumer.subscribe({ topic: TOPIC })
-  const unread = new Set(
-    [...to].filter(([partition, end]) => end > (from.get(partition) ?? 0)).map(([partition]) => partition),
-  )
+  await consumer.subscribe({ topic: TOPIC, fromBeginning: true })
+  const unread = new Set([...to].filter(([, end]) => end > 0).map(([partition]) => partition))
   let done
   const read = new Promise((resolve) => (done = resolve))
   await consumer.run({
@@ -70,7 +70,6 @@ async function readBetween(kafka, from, to, see) {
       if (unread.size === 0) done()
     },
   })
-  for (const partition of unread) consumer.seek({ topic: TOPIC, partition, offset: String(from.get(partition) ?? 0) })
   await read
   await consumer.disconnect()
 }

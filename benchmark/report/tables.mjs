@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { machine } from './machine.mjs'
-import { lastResults } from './results.mjs'
+import { lastResults, lastRows } from './results.mjs'
 import { sections } from './sections.mjs'
 import { targetRows } from './targets.mjs'
 
@@ -24,7 +24,7 @@ function figures() {
   const parts = [where, table(['target', 'measured', 'reached'], targetRows())]
   for (const { bench, title, head, rows } of sections) {
     const results = lastResults(bench)
-    const lines = rows(results.flatMap((one) => one.rows))
+    const lines = rows(lastRows(bench))
     if (lines.length > 0) parts.push(`### ${title}`, [...new Set(results.map(origin))].join('\n'), table(head, lines))
   }
   return parts.join('\n\n')
