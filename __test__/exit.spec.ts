@@ -5,10 +5,20 @@ import test from 'ava'
 import { KafkaErrorHandler } from '../index.js'
 import { backend } from './suites/bench.js'
 import { conditions, exists, states, Surroundings, ways, type Cell, type State } from './suites/exit-matrix.js'
+import { rounds } from './suites/rounds.js'
 
 const servers = (['mysql', 'postgres'] as const).map((name) => backend(name)).filter((store) => store !== undefined)
 const urls = servers.length === 0 ? [undefined] : servers.map(({ db }) => String(db))
 const atOnce = 4
+
+/** In the long run all cells, again and again. */
+function everyCellOf(state: State): Cell[] {
+  const cells = ways.flatMap((way) =>
+    conditions.flatMap((database) => conditions.map((brokers) => ({ state, way, database, brokers }))),
+  )
+  const existing = cells.filter((cell) => exists(cell, urls[0] !== undefined))
+  return Array.from({ length: rounds(0, 200) }, () => existing).flat()
+}
 
 /** One cell of each way; which servers are away goes round, so that every pair of conditions has its turn. */
 function cellsOf(state: State): Cell[] {
@@ -37,7 +47,7 @@ for (const state of states) {
     async (t) => {
       const surroundings = await Promise.all(urls.map((url) => Surroundings.open(url)))
       t.teardown(() => surroundings.forEach((one) => one.close()))
-      const cells = cellsOf(state).entries()
+      const cells = (rounds(0, 1) > 0 ? everyCellOf(state) : cellsOf(state)).entries()
       await Promise.all(
         Array.from({ length: atOnce }, async () => {
           for (const [n, cell] of cells) {

@@ -5,6 +5,8 @@
  *
  * `null` is an absent value on this border, never `undefined`: an `undefined` here is always a bug.
  */
+import { isMainThread } from 'node:worker_threads'
+
 import { loadFailure } from './binary'
 import { errorOf, InternalError, KafkaRetryError, type Outcome } from './errors'
 
@@ -119,7 +121,7 @@ export interface NativeHandler {
 }
 
 interface NativeModule {
-  Handler: new (options: string) => NativeHandler
+  Handler: new (options: string, endsWithThread: boolean) => NativeHandler
   checkOptions(options: string): string
   errorCodes(): string[]
 }
@@ -152,7 +154,8 @@ export function nativeErrorCodes(): string[] {
 /** Makes the native half of a handler and wraps each of its calls. */
 export function openHandler(options: string): NativeHandler {
   const { Handler } = load()
-  const native = crossed(() => new Handler(options))
+  // A worker may be terminated and runs nothing then that could close.
+  const native = crossed(() => new Handler(options, !isMainThread))
   return {
     onWake: (wake) => crossed(() => native.onWake(wake)),
     drain: () => crossed(() => native.drain()),

@@ -5,6 +5,7 @@
 import { KafkaRetryError, StateError } from './errors'
 import { Events } from './events'
 import { toFailure } from './failure'
+import { unwatch, watch } from './forgotten'
 import { dispatch, handlerEventNames, warn, type HandlerEvents } from './handler-events'
 import { effectiveLevel, Logger } from './logger'
 import { openHandler, type NativeHandler } from './native'
@@ -39,7 +40,7 @@ export class Session {
     this.events = new Events<HandlerEvents>(handlerEventNames, (error) => this.#logUnheard(error))
     this.native = openHandler(options.toNative(level))
     this.outbox = new Outbox(this.native)
-    this.native.onWake(() => this.#woken())
+    this.native.onWake(Session.#wakes(new WeakRef(this)))
     // Later in this turn, so that listeners which are added right after the constructor hear it.
     if (options.ignored.length > 0) queueMicrotask(() => this.#warn('unknownOption', options.ignored.join('; ')))
   }
@@ -74,10 +75,13 @@ export class Session {
 
   async #start(): Promise<void> {
     if (this.options.shutdownSignals) this.#releaseSignals ??= trapSignals(() => this.close())
+    const { logger, logLevel } = this.options
+    watch(this, this.native, logger, effectiveLevel(logLevel, logger))
     try {
       await this.native.initialize()
       this.#isReady = true
     } catch (error) {
+      unwatch(this)
       this.#initialized = undefined
       throw error
     }
@@ -85,7 +89,8 @@ export class Session {
 
   /** Starts sweeps; from now on the process stays alive. */
   async startSweeps(): Promise<void> {
-    this.#keepAlive ??= setInterval(() => undefined, forever)
+    // It holds the session as well: who only runs sweeps may forget the handler.
+    this.#keepAlive ??= setInterval((_session: Session) => undefined, forever, this)
     try {
       await this.native.startSweeps()
     } catch (error) {
@@ -108,6 +113,7 @@ export class Session {
 
   async #end(): Promise<void> {
     this.#onClosing()
+    unwatch(this)
     this.#letGo()
     this.outbox.flush()
     try {
@@ -122,6 +128,14 @@ export class Session {
   #letGo(): void {
     clearInterval(this.#keepAlive)
     this.#keepAlive = undefined
+  }
+
+  // Made here and not where the session is at hand: what the native half holds must not hold the session.
+  static #wakes(session: WeakRef<Session>): () => void {
+    return () => {
+      const living = session.deref()
+      if (living !== undefined) living.#woken()
+    }
   }
 
   // One drain for all wakes of a turn, outside the native callback, where a listener's error would have no home.

@@ -13,6 +13,7 @@ const found = (...programs) => programs.every((program) => findProgram(program))
 const requirements = [
   { service: 'mariadb', package: 'mariadb-server', present: () => found('mariadbd', 'mariadb-install-db', 'mariadb') },
   { service: 'postgres', package: 'postgresql', present: () => found('postgres', 'initdb', 'psql', 'pg_isready') },
+  { service: 'pgbouncer', package: 'pgbouncer', present: () => found('pgbouncer') },
   { service: 'kafka', package: 'default-jre-headless', what: 'Java 17 or newer', present: () => javaVersion() >= 17 },
   { service: 'kafka', package: 'maven', present: () => kafkaJarsArePresent() || found('mvn') },
   { service: 'build', package: 'cmake', present: () => found('cmake') },

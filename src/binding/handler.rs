@@ -18,22 +18,34 @@ use crate::domain::verbs::{Pushed, Resolved};
 use crate::domain::{Error, Result};
 use crate::flows::line::{Answer, Ticket, Work};
 use crate::flows::report::Reporter;
-use crate::runtime;
+use crate::runtime::{self, THREADS};
 
 /// One handler. JavaScript asks; nothing here calls back but `wake`, which only says that there is something to drain.
 #[napi]
 pub struct Handler {
     pub(super) inner: Arc<runtime::Handler>,
+    ends_with_thread: bool,
+}
+
+/// A worker that is terminated runs no JavaScript any more that could close its handlers; what they hold would stay as
+/// long as the process. At the end of the process itself nothing new begins.
+impl Drop for Handler {
+    fn drop(&mut self) {
+        if self.ends_with_thread {
+            let inner = Arc::clone(&self.inner);
+            THREADS.spawn(async move { inner.close().await });
+        }
+    }
 }
 
 #[napi]
 impl Handler {
-    /// By options as JSON. Throws `KER_CONFIG`. No I/O.
+    /// By options as JSON; with `ends_with_thread` it closes when the thread that made it ends. Throws `KER_CONFIG`. No I/O.
     #[napi(constructor, catch_unwind)]
-    pub fn new(env: Env, options: String) -> napi::Result<Self> {
+    pub fn new(env: Env, options: String, ends_with_thread: Option<bool>) -> napi::Result<Self> {
         testing::in_call();
         let (options, rule) = checked(options).map_err(|error| rejection(env.raw(), &error))?;
-        Ok(Self { inner: Arc::new(runtime::Handler::new(options, rule)) })
+        Ok(Self { inner: Arc::new(runtime::Handler::new(options, rule)), ends_with_thread: ends_with_thread == Some(true) })
     }
 
     /// Calls `wake` when `drain()` has something new. Weak: it keeps no process alive.

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::parts::Parts;
 use super::{THREADS, lock, loops};
@@ -33,6 +33,7 @@ pub struct Handler {
     parts: OnceCell<Arc<Parts>>,
     task: Mutex<Option<JoinHandle<()>>>,
     is_closing: Arc<AtomicBool>,
+    closing: Notify,
     closed: OnceCell<u64>,
 }
 
@@ -48,6 +49,7 @@ impl Handler {
             parts: OnceCell::new(),
             task: Mutex::default(),
             is_closing: Arc::default(),
+            closing: Notify::new(),
             closed: OnceCell::new(),
         }
     }
@@ -85,16 +87,17 @@ impl Handler {
         if self.is_closing.load(Ordering::Acquire) {
             return Err(closed());
         }
-        let parts = self.parts.get_or_try_init(|| self.open()).await?;
-        if self.is_closing.load(Ordering::Acquire) {
-            // `close()` came in between and saw nothing to close.
-            parts.end(Duration::from_millis(self.options.close_timeout)).await;
-            return Err(closed());
-        }
-        Ok(())
+        self.parts.get_or_try_init(|| self.open()).await?;
+        // `close()` may have come in between; it waits for what has been opened, and closes it.
+        if self.is_closing.load(Ordering::Acquire) { Err(closed()) } else { Ok(()) }
     }
 
     async fn open(&self) -> Result<Arc<Parts>> {
+        // Those who waited for an initialization that `close()` has ended come here next.
+        let closes = self.closing.notified();
+        if self.is_closing.load(Ordering::Acquire) {
+            return Err(closed());
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let journal: Arc<dyn Journal> = Arc::clone(&self.journal) as _;
         let log = self.options.db.logging.then(|| Arc::clone(&journal));
@@ -109,16 +112,20 @@ impl Handler {
             let has_topics = setup::prepare_topics(&*broker, &self.options, &*journal).await?;
             Ok((facts, has_topics))
         };
-        match ready.await {
+        let result = tokio::select! {
+            result = ready => result,
+            () = closes => Err(closed()),
+        };
+        match result {
             Ok((facts, has_topics)) => {
                 let parts = Parts::new(&self.options, store, broker, &journal, Arc::clone(&self.is_closing), facts.max_payload);
                 parts.start(&self.options, has_topics, Arc::clone(&self.journal) as _, Arc::clone(&self.is_closing));
                 Ok(parts)
             }
             Err(error) => {
-                let within = ms(self.options.close_timeout);
-                let _closed_or_left = timeout(within, store.close()).await;
-                broker.close(within).await;
+                let deadline = Instant::now() + ms(self.options.close_timeout);
+                let _closed_or_left = timeout_at(deadline, store.close()).await;
+                broker.close(deadline.saturating_duration_since(Instant::now())).await;
                 Err(error)
             }
         }
@@ -181,6 +188,7 @@ impl Handler {
     /// Ends everything within `closeTimeout`; says how many parts did not end in time.
     pub async fn close(&self) -> u64 {
         self.is_closing.store(true, Ordering::Release);
+        self.closing.notify_waiters();
         *self.closed.get_or_init(|| self.end()).await
     }
 
@@ -189,10 +197,13 @@ impl Handler {
         let _only_to_pass = fault::point("close.start", "").await;
         let leaked = u64::from(timeout_at(deadline, self.stop_sweeps()).await.is_err());
         let _only_to_pass = fault::point("close.mid", "").await;
+        // An initialization that is under way ends now, and closes what it has opened.
+        let opened = timeout_at(deadline, self.parts.get_or_try_init(|| async { Err(closed()) })).await;
         let left = deadline.saturating_duration_since(Instant::now());
-        match self.parts.get() {
-            Some(parts) => leaked + parts.end(left).await,
-            None => leaked,
+        match opened {
+            Ok(Ok(parts)) => leaked + parts.end(left).await,
+            Ok(Err(_)) => leaked,
+            Err(_) => leaked + 1,
         }
     }
 }

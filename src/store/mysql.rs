@@ -12,7 +12,7 @@ use crate::domain::options::{DbOptions, Tls};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::ports::StoreFacts;
 
-use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx, session};
+use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, acquire, from_sqlx, session};
 
 /// How MySQL and MariaDB say it. Times of claims use `NOW`, which is a constant of the statement and so leaves the index
 /// range usable; all else uses `SYSDATE`, which is not stale after a wait for a lock.
@@ -60,6 +60,7 @@ pub const DIALECT: Dialect = Dialect {
 
 struct MySqlEngine {
     pool: MySqlPool,
+    limit: Duration,
     connect: MySqlConnectOptions,
     database: String,
     returns: AtomicBool,
@@ -69,7 +70,7 @@ struct MySqlEngine {
 ///
 /// # Errors
 /// `KER_CONFIG` is left to validation; what is wrong with certificates shows at the first connection.
-pub fn engine(options: &DbOptions, acquire: Duration) -> Result<(Box<dyn Engine>, Dialect)> {
+pub fn engine(options: &DbOptions, limit: Duration) -> Result<(Box<dyn Engine>, Dialect)> {
     let mut connect = MySqlConnectOptions::new()
         .host(options.host.as_deref().unwrap_or("localhost"))
         .port(options.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(3306))
@@ -94,7 +95,8 @@ pub fn engine(options: &DbOptions, acquire: Duration) -> Result<(Box<dyn Engine>
     }
     let pool = MySqlPoolOptions::new()
         .max_connections(options.pool_size)
-        .acquire_timeout(acquire)
+        .acquire_timeout(limit)
+        .test_before_acquire(false)
         .idle_timeout(Duration::from_secs(600))
         .max_lifetime(Duration::from_secs(1800))
         .after_connect(|connection, _| {
@@ -105,7 +107,7 @@ pub fn engine(options: &DbOptions, acquire: Duration) -> Result<(Box<dyn Engine>
             })
         })
         .connect_lazy_with(connect.clone().database(options.database()));
-    let engine = MySqlEngine { pool, connect, database: options.database().to_owned(), returns: AtomicBool::new(false) };
+    let engine = MySqlEngine { pool, limit, connect, database: options.database().to_owned(), returns: AtomicBool::new(false) };
     Ok((Box::new(engine), DIALECT))
 }
 
@@ -123,9 +125,8 @@ fn ssl_mode(options: &DbOptions) -> MySqlSslMode {
 #[async_trait]
 impl Engine for MySqlEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
-        // On the heap: the driver's future for a new connection with TLS is large.
-        let connection = Box::pin(self.pool.acquire()).await.map_err(|error| self.out_of_bounds(refused(error)))?;
-        Ok(Box::new(MySqlSession { connection }))
+        let connection = acquire(&self.pool, self.limit, |error| matches!(number(error), 1040 | 1203 | 1226)).await;
+        Ok(Box::new(MySqlSession::new(connection.map_err(|error| self.out_of_bounds(refused(error)))?)))
     }
 
     async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {
@@ -205,19 +206,30 @@ session!(
     refused,
     // Bytes, so that no character set and no collation takes part in a comparison.
     bind: String::into_bytes,
-    read: text
+    read: text,
+    remembered: every_statement
 );
+
+const fn every_statement(_: &str) -> bool {
+    true
+}
 
 fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {
     let bytes: Option<Vec<u8>> = row.try_get_unchecked(index)?;
     String::from_utf8(bytes.unwrap_or_default()).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
+fn number(error: &sqlx::Error) -> u16 {
+    error.as_database_error().map_or(0, number_of)
+}
+
+fn number_of(error: &dyn sqlx::error::DatabaseError) -> u16 {
+    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map_or(0, sqlx::mysql::MySqlDatabaseError::number)
+}
+
 fn refused(error: sqlx::Error) -> Error {
     from_sqlx(error, |error| {
-        let number =
-            error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map_or(0, sqlx::mysql::MySqlDatabaseError::number);
-        match number {
+        match number_of(error) {
             // Deadlock, changed record (innodb_snapshot_isolation), duplicate key of a racing insert, Galera's own.
             1213 | 1020 | 1062 | 1047 => Known::Again,
             1205 | 3572 => Known::Locked,

@@ -1,5 +1,7 @@
 //! PostgreSQL 13 and newer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,7 +13,7 @@ use crate::domain::options::{DbOptions, Tls};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::ports::StoreFacts;
 
-use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, from_sqlx, session};
+use super::sql::{Cells, ClaimTexts, Dialect, Engine, Kind, Known, Migration, Session, Value, acquire, end, from_sqlx, session};
 
 /// How PostgreSQL says it. The condition of a claim uses `statement_timestamp()`, which the index range can use.
 pub const DIALECT: Dialect = Dialect {
@@ -55,8 +57,21 @@ pub const DIALECT: Dialect = Dialect {
     migration_unlock: "",
 };
 
+/// A setting that only connections of ours begin with. A pooler that shares its connections between clients does not
+/// hand it on, which is how we know of it: nothing else tells a client in time, before a statement went astray.
+const DIGITS: i8 = 3;
+
+/// Promises of ours, whatever the server's defaults; and a stranger's lock must not hold up the others.
+const SETTINGS: &str = "SET default_transaction_isolation = 'read committed'; SET synchronous_commit = on; SET lock_timeout = '1s'; SET idle_in_transaction_session_timeout = '60s'";
+
+/// The same for one transaction, where the connection is not ours alone.
+const POOLED_BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; \
+                            SET LOCAL lock_timeout = '1s'; SET LOCAL idle_in_transaction_session_timeout = '60s'";
+
 struct PgEngine {
     pool: PgPool,
+    limit: Duration,
+    is_shared: Arc<AtomicBool>,
     connect: PgConnectOptions,
     database: String,
 }
@@ -65,13 +80,14 @@ struct PgEngine {
 ///
 /// # Errors
 /// None today; what is wrong with certificates shows at the first connection.
-pub fn engine(options: &DbOptions, acquire: Duration) -> Result<Box<dyn Engine>> {
+pub fn engine(options: &DbOptions, limit: Duration) -> Result<Box<dyn Engine>> {
     let mut connect = PgConnectOptions::new_without_pgpass()
         .host(options.host.as_deref().unwrap_or("localhost"))
         .port(options.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(5432))
         .username(options.username.as_deref().unwrap_or("postgres"))
         .ssl_mode(ssl_mode(options))
         .application_name("kafka-error-retry")
+        .extra_float_digits(DIGITS)
         .statement_cache_capacity(200)
         .disable_statement_logging();
     if let Some(password) = &options.password {
@@ -88,22 +104,27 @@ pub fn engine(options: &DbOptions, acquire: Duration) -> Result<Box<dyn Engine>>
             connect = connect.ssl_client_cert_from_pem(cert.as_bytes()).ssl_client_key_from_pem(key.as_bytes());
         }
     }
+    let is_shared = Arc::new(AtomicBool::new(false));
+    let shared = Arc::clone(&is_shared);
     let pool = PgPoolOptions::new()
         .max_connections(options.pool_size)
-        .acquire_timeout(acquire)
+        .acquire_timeout(limit)
+        .test_before_acquire(false)
         .idle_timeout(Duration::from_secs(600))
         .max_lifetime(Duration::from_secs(1800))
-        .after_connect(|connection, _| {
+        .after_connect(move |connection, _| {
+            let is_shared = Arc::clone(&shared);
             Box::pin(async move {
-                // A promise of ours, whatever the server's default; and a stranger's lock must not hold up the others.
-                connection.execute("SET synchronous_commit = on").await?;
-                connection.execute("SET lock_timeout = '1s'").await?;
-                connection.execute("SET idle_in_transaction_session_timeout = '60s'").await?;
+                let digits: String = connection.fetch_one("SHOW extra_float_digits").await?.try_get(0)?;
+                if digits == DIGITS.to_string() {
+                    return connection.execute(SETTINGS).await.map(drop);
+                }
+                is_shared.store(true, Ordering::Relaxed);
                 Ok(())
             })
         })
         .connect_lazy_with(connect.clone().database(options.database()));
-    Ok(Box::new(PgEngine { pool, connect, database: options.database().to_owned() }))
+    Ok(Box::new(PgEngine { pool, limit, is_shared, connect, database: options.database().to_owned() }))
 }
 
 /// Verified unless the host is this machine or TLS was turned off in so many words: the driver's own default falls back
@@ -120,8 +141,11 @@ fn ssl_mode(options: &DbOptions) -> PgSslMode {
 #[async_trait]
 impl Engine for PgEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
-        let connection = self.pool.acquire().await.map_err(|error| lacking(refused(error), "CONNECT"))?;
-        Ok(Box::new(PgSession { connection }))
+        let full = |error: &sqlx::Error| error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("53300"));
+        let connection = acquire(&self.pool, self.limit, full).await.map_err(|error| lacking(refused(error), "CONNECT"))?;
+        let mut session = PgSession::new(connection);
+        session.is_shared = self.is_shared.load(Ordering::Relaxed);
+        Ok(if session.is_shared { Box::new(PooledSession { session, is_open: false }) } else { Box::new(session) })
     }
 
     async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {
@@ -172,8 +196,67 @@ session!(
     sqlx::postgres::PgArguments,
     refused,
     bind: std::convert::identity::<String>,
-    read: text
+    read: text,
+    remembered: remembered
 );
+
+/// The plan of a remembered statement is remembered as well. One that was made while the table was empty reads the whole
+/// table for ever after, when failures have begun to pour in. An INSERT has no such choice, and is long to read.
+fn remembered(sql: &str) -> bool {
+    sql.starts_with("INSERT")
+}
+
+/// Behind a pooler that shares its connections: every statement is in a transaction, without which its parts (parse,
+/// bind, execute) could reach different servers.
+struct PooledSession {
+    session: PgSession,
+    is_open: bool,
+}
+
+impl PooledSession {
+    /// One text in one message, so that a server has all of it or nothing.
+    async fn begin(&mut self) -> Result<()> {
+        let begun = self.session.plain(POOLED_BEGIN).await;
+        if begun.is_err() {
+            self.session.discard();
+        }
+        begun
+    }
+}
+
+#[async_trait]
+impl Session for PooledSession {
+    async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
+        if self.is_open {
+            return self.session.rows(sql, values, kinds).await;
+        }
+        self.begin().await?;
+        let result = self.session.rows(sql, values, kinds).await;
+        end(&mut self.session, result).await
+    }
+
+    async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
+        if self.is_open {
+            return self.session.run(sql, values).await;
+        }
+        self.begin().await?;
+        let result = self.session.run(sql, values).await;
+        end(&mut self.session, result).await
+    }
+
+    async fn plain(&mut self, sql: &str) -> Result<()> {
+        if sql == DIALECT.begin {
+            self.is_open = true;
+            return self.begin().await;
+        }
+        self.is_open &= !matches!(sql, "COMMIT" | "ROLLBACK");
+        self.session.plain(sql).await
+    }
+
+    fn discard(&mut self) {
+        self.session.discard();
+    }
+}
 
 fn text(row: &PgRow, index: usize) -> Result<String, sqlx::Error> {
     Ok(row.try_get::<Option<String>, _>(index)?.unwrap_or_default())

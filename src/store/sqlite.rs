@@ -81,11 +81,11 @@ pub fn engine(options: &DbOptions, acquire: Duration) -> Box<dyn Engine> {
 #[async_trait]
 impl Engine for SqliteEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
-        Ok(Box::new(SqliteSession { connection: self.writer.acquire().await.map_err(refused)? }))
+        Ok(Box::new(SqliteSession::new(self.writer.acquire().await.map_err(refused)?)))
     }
 
     async fn reader(&self) -> Result<Box<dyn Session>> {
-        Ok(Box::new(SqliteSession { connection: self.readers.acquire().await.map_err(refused)? }))
+        Ok(Box::new(SqliteSession::new(self.readers.acquire().await.map_err(refused)?)))
     }
 
     async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {
@@ -108,8 +108,13 @@ session!(
     sqlx::sqlite::SqliteArguments,
     refused,
     bind: std::convert::identity::<String>,
-    read: text
+    read: text,
+    remembered: every_statement
 );
+
+const fn every_statement(_: &str) -> bool {
+    true
+}
 
 fn text(row: &SqliteRow, index: usize) -> Result<String, sqlx::Error> {
     Ok(row.try_get::<Option<String>, _>(index)?.unwrap_or_default())

@@ -6,6 +6,7 @@
 
 mod adoption;
 mod claim;
+mod connection;
 mod dialect;
 mod engine;
 mod error;
@@ -18,9 +19,11 @@ mod store;
 mod transaction;
 mod value;
 
+pub(super) use connection::{acquire, give_back};
 pub use dialect::{ClaimTexts, Dialect, Migration};
 pub use engine::{Engine, Session};
 pub use error::{Known, from_sqlx, lacking};
 pub(super) use session::session;
 pub use store::{SqlSettings, SqlStore};
+pub(super) use transaction::end;
 pub use value::{Cells, Kind, Value};

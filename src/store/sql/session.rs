@@ -2,13 +2,32 @@
 //! all of them is a macro; what differs is how text crosses.
 
 /// Implements [`super::Session`] for `$name`, a pooled connection of `$database`. `$bind` makes of a text what is bound,
-/// `$read` reads a text cell of a row.
+/// `$read` reads a text cell of a row,
+/// `$remembered` says which statements the server is asked to remember by name.
 macro_rules! session {
-    ($name:ident, $database:ty, $row:ty, $arguments:ty, $refused:path, bind: $bind:expr, read: $read:expr) => {
+    ($name:ident, $database:ty, $row:ty, $arguments:ty, $refused:path, bind: $bind:expr, read: $read:expr, remembered: $remembered:path) => {
         use $crate::store::sql::lacking;
 
         struct $name {
             connection: sqlx::pool::PoolConnection<$database>,
+            /// A pooler between us and the server gives each transaction to another of its connections, so that what a
+            /// connection remembers (statements by name) is lost or, worse, another client's.
+            is_shared: bool,
+            is_discarded: bool,
+        }
+
+        impl $name {
+            const fn new(connection: sqlx::pool::PoolConnection<$database>) -> Self {
+                Self { connection, is_shared: false, is_discarded: false }
+            }
+        }
+
+        impl Drop for $name {
+            fn drop(&mut self) {
+                if !self.is_discarded {
+                    $crate::store::sql::give_back(&mut self.connection);
+                }
+            }
         }
 
         fn bind(sql: &str, values: Vec<Value>) -> sqlx::query::Query<'_, $database, $arguments> {
@@ -36,14 +55,14 @@ macro_rules! session {
         #[async_trait::async_trait]
         impl Session for $name {
             async fn rows(&mut self, sql: &str, values: Vec<Value>, kinds: &[Kind]) -> Result<Vec<Cells>> {
-                let rows =
-                    bind(sql, values).fetch_all(&mut *self.connection).await.map_err(|error| lacking($refused(error), sql))?;
+                let query = bind(sql, values).persistent(!self.is_shared && $remembered(sql));
+                let rows = query.fetch_all(&mut *self.connection).await.map_err(|error| lacking($refused(error), sql))?;
                 rows.iter().map(|row| cells(row, kinds).map_err($refused)).collect()
             }
 
             async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64> {
-                let done =
-                    bind(sql, values).execute(&mut *self.connection).await.map_err(|error| lacking($refused(error), sql))?;
+                let query = bind(sql, values).persistent(!self.is_shared && $remembered(sql));
+                let done = query.execute(&mut *self.connection).await.map_err(|error| lacking($refused(error), sql))?;
                 Ok(done.rows_affected())
             }
 
@@ -54,6 +73,7 @@ macro_rules! session {
             }
 
             fn discard(&mut self) {
+                self.is_discarded = true;
                 self.connection.close_on_drop();
             }
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::timeout;
 
+use super::connection::Borrowed;
 use super::dialect::{Dialect, Texts};
 use super::engine::{Engine, Session};
 use super::{adoption, claim, migrate, operate, push};
@@ -38,18 +39,17 @@ pub struct SqlStore {
     settings: SqlSettings,
 }
 
-/// Runs a verb on a connection within the limit. Never drops a statement half-way and gives the connection back: where
-/// the limit passes, the connection is closed.
+/// Runs a verb on a connection within the limit.
 macro_rules! within {
     ($self:ident, $session:ident, $verb:expr) => {{
-        let mut connection = $self.engine.$session().await?;
-        let $session: &mut dyn Session = connection.as_mut();
+        let mut borrowed = Borrowed::new($self.engine.$session().await?);
+        let $session: &mut dyn Session = &mut *borrowed;
         match timeout($self.settings.limit, $verb).await {
-            Ok(result) => result,
-            Err(_) => {
-                connection.discard();
-                Err(overdue($self.settings.limit))
+            Ok(result) => {
+                borrowed.end(&result);
+                result
             }
+            Err(_) => Err(overdue($self.settings.limit)),
         }
     }};
 }
@@ -85,23 +85,24 @@ impl SqlStore {
 #[async_trait]
 impl Store for SqlStore {
     async fn migrate(&self) -> Result<StoreFacts> {
-        let mut connection = match self.engine.session().await {
+        let connection = match self.engine.session().await {
             Err(error) if error.conflict == Conflict::NoDatabase && self.settings.schema == Schema::Auto => {
                 self.engine.create_database().await?;
                 self.engine.session().await?
             }
             other => other?,
         };
-        let session = connection.as_mut();
+        let mut borrowed = Borrowed::new(connection);
+        let session = &mut *borrowed;
         let work = async {
             let facts = self.engine.facts(session).await?;
             migrate::migrate(session, &self.texts, self.settings.schema).await?;
             Ok(facts)
         };
         let Ok(result) = timeout(self.settings.migration_limit, work).await else {
-            connection.discard();
             return Err(overdue(self.settings.migration_limit));
         };
+        borrowed.end(&result);
         result
     }
 
