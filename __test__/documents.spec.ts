@@ -102,7 +102,12 @@ test('the state machine has every state and every reason, and so has the filter 
 })
 
 test('every test that docs/FEATURES.md names exists', (t) => {
-  const sources = [...filesOf('tests', '.rs'), ...filesOf('src', '.rs'), ...filesOf('__test__', '.ts')]
+  const sources = [
+    ...filesOf('tests', '.rs'),
+    ...filesOf('src', '.rs'),
+    ...filesOf('__test__', '.ts'),
+    ...filesOf('__test__', '.mjs'),
+  ]
     .map(read)
     .join('\n')
   const named = [...read('docs/FEATURES.md').matchAll(/“([^”]+)”|\bfn `(\w+)`/g)]

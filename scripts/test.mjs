@@ -128,6 +128,20 @@ async function testNode(env, avaArguments) {
   return { ...counts, code }
 }
 
+/** The short profile of the fault bench, with servers of its own: it kills them. A slow machine makes fewer trials. */
+async function testFaults() {
+  const counts = { passed: 0, failed: 0 }
+  const read = (line) => {
+    print(line)
+    const result = /^(\d+) passed, (\d+) failed$/.exec(line)
+    if (result) Object.assign(counts, { passed: Number(result[1]), failed: Number(result[2]) })
+  }
+  const code = await run(process.execPath, ['__test__/faults/run.mjs', '--profile', 'short', '--budget-s', '600'], {
+    read,
+  })
+  return { ...counts, code }
+}
+
 /**
  * `npm ci` insists on an entry for every operating system's variant of a native package, also for those it would not
  * install. A registry mirror that lacks some of them makes it refuse; `npm install` takes the locked versions all the
@@ -161,6 +175,8 @@ async function testAll({ rust, node, avaArguments }) {
   if (rust) await step('Rust tests', () => testRust(services.environment))
   if (node) await step('Node tests', () => testNode(services.environment, avaArguments))
   await services.stop()
+  // With arguments for ava somebody wants certain tests only.
+  if (node && avaArguments.length === 0) await step('fault bench, short profile', testFaults)
 }
 
 function readArguments(given) {

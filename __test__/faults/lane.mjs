@@ -15,6 +15,10 @@ export class Lane {
     if (source) this.read(source)
   }
 
+  get #isHeld() {
+    return this.connection.proxy.fault.held?.includes(this.direction) ?? false
+  }
+
   get isIdle() {
     return this.#queue.length === 0
   }
@@ -31,8 +35,7 @@ export class Lane {
   /** Forwards what may go on by now. */
   wake() {
     clearTimeout(this.#timer)
-    const { fault } = this.connection.proxy
-    if (fault.isHeld || !this.sink || this.connection.isEnding) return
+    if (this.#isHeld || !this.sink || this.connection.isEnding) return
     while (this.#queue.length > 0) {
       const wait = this.#queue[0].from - performance.now()
       if (wait > 0 && this.connection.proxy.fault.waitFor) {
@@ -40,7 +43,7 @@ export class Lane {
         return
       }
       this.#forward(this.#queue.shift().chunk)
-      if (this.connection.isEnding || this.connection.proxy.fault.isHeld) return
+      if (this.connection.isEnding || this.#isHeld) return
     }
     if (this.connection.isBroken) this.connection.cutAfterQueues()
     else if (this.#hasEnded && !this.sink.writableEnded) this.sink.end()

@@ -10,7 +10,7 @@ export class Proxy {
   pass(): void
   delay(milliseconds: number, jitter?: number, random?: () => number): void
   rate(bytesPerSecond: number): void
-  blackhole(): void
+  blackhole(...directions: ('up' | 'down')[]): void
   translate(words: readonly (readonly [said: string, heard: string])[]): void
   refuse(): void
   cut(): void

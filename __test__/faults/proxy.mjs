@@ -7,7 +7,7 @@ import { Lane } from './lane.mjs'
 /**
  * A fault is an object with
  *   waitFor      (chunk, lane) => milliseconds that the chunk is held up
- *   isHeld       nothing moves in either direction, ends of connections included
+ *   held         the directions in which nothing moves; ends of connections are not passed on then
  *   isRefusing   connections are reset
  *   take         (chunk, lane) => { part } of the chunk to forward; with `isLast` the connection is cut behind it
  *   done         () => called when that has happened
@@ -50,9 +50,9 @@ export class Proxy {
     this.#set({ waitFor: (chunk) => (chunk.length / bytesPerSecond) * 1_000, isInTurn: true })
   }
 
-  /** A partition: connections stay open, new ones are accepted, and nothing is forwarded. */
-  blackhole() {
-    this.#set({ isHeld: true })
+  /** A partition: connections stay open, new ones are accepted, and nothing is forwarded; or only in one direction. */
+  blackhole(...directions) {
+    this.#set({ held: directions.length > 0 ? directions : ['up', 'down'] })
   }
 
   /** What the server says, clients hear in other words: pairs of one length, since lengths are part of every protocol. */
@@ -151,7 +151,7 @@ class Connection {
   /** The fault of the proxy has changed. */
   wake() {
     if (this.proxy.fault.isRefusing) return this.cut()
-    if (!this.server && !this.proxy.fault.isHeld) this.#reach()
+    if (!this.server && !this.proxy.fault.held?.includes('up')) this.#reach()
     this.up.wake()
     this.down.wake()
     return undefined
@@ -185,7 +185,7 @@ class Connection {
     socket.setNoDelay(true)
     socket.on('error', () => {})
     socket.on('close', () => {
-      if (this.proxy.fault.isHeld) this.isBroken = true
+      if (this.proxy.fault.held) this.isBroken = true
       else if (!this.isEnding) this.cutAfterQueues()
     })
   }

@@ -6,7 +6,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
 import { Proxy } from './proxy.mjs'
-import { anything, kafkaProduce, mysqlCommit, postgresCommit } from './wire.mjs'
+import { anything, kafkaProduce, mysqlCommit, mysqlExecute, postgresCommit } from './wire.mjs'
 
 /** A server that repeats what it hears, behind a proxy, and a client. */
 async function setup(t: ExecutionContext, answer = (chunk: Buffer): Buffer => chunk) {
@@ -99,6 +99,18 @@ test('in a black hole connections stay open and are made, nothing arrives, and e
   t.is(await during.until(1), '3')
 })
 
+test('a black hole in one direction: requests arrive, answers do not', async (t) => {
+  const { proxy, heard, client } = await setup(t)
+  const one = await client()
+  proxy.blackhole('down')
+  one.socket.write('request')
+  while (heard.length === 0) await pause(5)
+  t.is(await Promise.race([one.end, pause(100)]), undefined)
+  t.is(one.text(), '')
+  proxy.pass()
+  t.is(await one.until(7), 'request')
+})
+
 test('refusing resets what there is and what comes', async (t) => {
   const { proxy, client } = await setup(t)
   const before = await client()
@@ -150,10 +162,11 @@ test('a dropped reply: the server has heard the request, the client hears nothin
 })
 
 for (const [name, watcher, begin, commit] of [
+  ['MySQL execution', mysqlExecute, '\x06\0\0\0\x03BEGIN', '\x07\0\0\0\x17\x01\0\0\0\0\0'],
   ['MySQL', mysqlCommit, '\x06\0\0\0\x03BEGIN', '\x07\0\0\0\x03COMMIT'],
   ['PostgreSQL', postgresCommit, 'Q\0\0\0\x24BEGIN ISOLATION LEVEL READ COMMITTED\0', 'Q\0\0\0\x0bCOMMIT\0'],
 ] as const) {
-  test(`only the answer to ${name}’s COMMIT is dropped, also when it comes in pieces`, async (t) => {
+  test(`only the answer to ${name}’s request is dropped, also when it comes in pieces`, async (t) => {
     const { proxy, heard, client } = await setup(t, () => Buffer.from('.'))
     const one = await client()
     const isDropped = proxy.dropReply(watcher)

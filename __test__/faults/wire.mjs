@@ -5,8 +5,14 @@ const API_PRODUCE = 0
 /** COMMIT as MariaDB and MySQL clients send it: a packet of seven bytes, the first of a command, "query COMMIT". */
 export const mysqlCommit = () => textWatcher(Buffer.from('\x07\0\0\0\x03COMMIT', 'latin1'))
 
+/** The execution of a prepared statement in MariaDB and MySQL: a first packet whose command is 23. */
+export const mysqlExecute = () => mysqlWatcher(23)
+
 /** COMMIT as PostgreSQL clients send it: a simple query. "READ COMMITTED" is no COMMIT. */
 export const postgresCommit = () => textWatcher(Buffer.from('Q\0\0\0\x0bCOMMIT\0', 'latin1'))
+
+/** The execution of a prepared statement in PostgreSQL, of the portal without a name. */
+export const postgresExecute = () => textWatcher(Buffer.from('E\0\0\0\x09\0', 'latin1'))
 
 /** A request of Kafka's protocol with this API key; the answer is the one with its correlation id. */
 export const kafkaProduce = () => kafkaWatcher(API_PRODUCE)
@@ -25,6 +31,25 @@ function textWatcher(text) {
       return seen.includes(text)
     },
     /** How many of these bytes come before the answer, and whether it begins behind them. */
+    down: (chunk) => ({ pass: 0, isAnswer: chunk.length > 0 }),
+  }
+}
+
+function mysqlWatcher(command) {
+  let tail = Buffer.alloc(0)
+  return {
+    up(chunk) {
+      tail = Buffer.concat([tail, chunk])
+      let found = false
+      for (
+        ;
+        tail.length >= 4 && tail.length >= 4 + tail.readUIntLE(0, 3);
+        tail = tail.subarray(4 + tail.readUIntLE(0, 3))
+      ) {
+        found ||= tail[3] === 0 && tail[4] === command
+      }
+      return found
+    },
     down: (chunk) => ({ pass: 0, isAnswer: chunk.length > 0 }),
   }
 }

@@ -24,6 +24,7 @@ const requirements = [
     present: () => found('cc', 'c++', 'make'),
   },
   { service: 'build', package: 'perl', present: () => found('perl') },
+  { service: 'the fault bench on SQLite', package: 'sqlite3', present: () => found('sqlite3') },
   { service: 'looking at topics by hand', package: 'kcat', present: () => found('kcat') },
 ]
 
