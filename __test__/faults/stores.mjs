@@ -102,7 +102,7 @@ function readers(client) {
 async function makeTables(db) {
   const history = []
   const options = { db, kafka: { brokers: '127.0.0.1:1' }, ensureTopics: false, logger: false }
-  const maker = new Program('maker', 'service.mjs', { options }, { history })
+  const maker = new Program('maker', 'all-in-one.mjs', { options }, { history })
   await maker.ready()
   await maker.close()
   const failed = history.find(({ type }) => type === 'fail')

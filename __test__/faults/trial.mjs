@@ -79,7 +79,7 @@ export class Trial {
   }
 
   async service(config = {}, how = {}) {
-    const program = await this.start('service.mjs', config, how)
+    const program = await this.start('all-in-one.mjs', config, how)
     await program.ready()
     return program
   }

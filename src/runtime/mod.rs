@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 /// The threads of all handlers of this process. Our own rather than Node's addon runtime: it outlives every environment,
 /// and work on it is never dropped half-way because a caller went away.
 pub static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
-    let threads = std::env::var("KAFKA_ERROR_RETRY_THREADS").ok().and_then(|count| count.parse().ok()).unwrap_or(2);
+    let threads = std::env::var("KAFKA_ERROR_RETRY_THREADS").ok().and_then(|count| count.parse().ok()).unwrap_or(1);
     let built = Builder::new_multi_thread()
         .worker_threads(usize::max(threads, 1))
         .max_blocking_threads(8)
