@@ -23,6 +23,10 @@ pub trait Store: Send + Sync {
     /// Creates or upgrades the tables under a real lock, and says what kind of store this is; safe from every process at
     /// once.
     async fn migrate(&self) -> Result<StoreFacts>;
+    /// What `migrate` would do, without doing any of it. A store without tables has nothing to do.
+    async fn plan(&self) -> Result<Plan> {
+        Ok(Plan::default())
+    }
 
     /// Records failures in one transaction, one answer each, in order: a new identity becomes an entry with a new life,
     /// a known one counts up and takes the new message and policy. Fails with `Conflict::Locked` where a stranger holds
@@ -93,6 +97,20 @@ pub struct StoreFacts {
     pub risks: Vec<(String, String)>,
     /// Name and version, for people.
     pub version: String,
+}
+
+/// What it takes to bring the tables of a store to the version that this library needs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Name and version of the server; `None` where there is no database to ask.
+    pub server: Option<String>,
+    /// The version of the tables that are there; 0 without any.
+    pub found: i64,
+    /// The version that is needed.
+    pub needed: i64,
+    /// The statements that lie between, in order.
+    pub statements: Vec<String>,
 }
 
 /// An entry with its payload.

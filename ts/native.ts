@@ -110,6 +110,7 @@ export interface NativeHandler {
   stopSweeps(): Promise<void>
   sweep(): Promise<string>
   adopt(spent: boolean, dryRun: boolean): Promise<string>
+  plan(): Promise<string>
   stats(): Promise<string>
   health(): Promise<string>
   get(id: string): Promise<NativeEntry | null>
@@ -166,6 +167,7 @@ export function openHandler(options: string): NativeHandler {
     stopSweeps: () => crossing(() => native.stopSweeps()),
     sweep: () => crossing(() => native.sweep()),
     adopt: (spent, dryRun) => crossing(() => native.adopt(spent, dryRun)),
+    plan: () => crossing(() => native.plan()),
     stats: () => crossing(() => native.stats()),
     health: () => crossing(() => native.health()),
     get: (id) => crossing(() => native.get(id)),

@@ -110,17 +110,33 @@ export class PreparedOptions {
 
 /** Checks and normalizes what was given to `method`, or throws one `ConfigError`. No I/O; the input is left as it is. */
 export function prepareOptions(method: string, given: unknown): PreparedOptions {
+  return prepare(method, given, table, ['db', 'kafka'])
+}
+
+/** The same for who only wants the store, and so knows no brokers. */
+export function prepareStoreOptions(method: string, given: unknown): PreparedOptions {
+  const { db, namespace, schema, logger } = table
+  return prepare(method, given, { db, namespace, schema, logger }, ['db'])
+}
+
+function prepare(
+  method: string,
+  given: unknown,
+  shapes: Readonly<Record<string, Shape>>,
+  needed: readonly (keyof typeof missing)[],
+): PreparedOptions {
   if (!isRecord(given)) {
     const problem = { path: '', expected: 'must be an object', received: received(given) }
     const message = `${method}: options must be an object, received ${problem.received}`
     throw new ConfigError('KER_CONFIG', message, { details: { method, problems: [problem] } })
   }
   const reading = new Reading('options')
-  const read = record(table, { required: [] })(given, '', reading) as Record<string, unknown>
+  const read = record(shapes, { required: [] })(given, '', reading) as Record<string, unknown>
   if (reading.hasProblemAt('')) throw configError(method, reading.problems, undefined, reading.cause)
-  const { logger: chosen, ...normalized } = read
+  const { logger: chosen, ...others } = read
+  const normalized = needed.includes('kafka') ? others : { ...others, storeOnly: true }
   const prepared = new PreparedOptions(bare(normalized), chosen as LoggerOption | undefined, reading.ignored)
-  const absent = absentParts(read, reading)
+  const absent = absentParts(needed, read, reading)
   const problems = [...absent, ...reading.problems]
   problems.push(...nativeProblems(prepared, problems))
   if (problems.length > 0) throw configError(method, problems, absent[0], reading.cause)
@@ -128,9 +144,9 @@ export function prepareOptions(method: string, given: unknown): PreparedOptions 
 }
 
 // `null` was as good as absent to 2.x, which asked `if (!options.db)`.
-function absentParts(read: Record<string, unknown>, reading: Reading): Problem[] {
+function absentParts(needed: readonly string[], read: Record<string, unknown>, reading: Reading): Problem[] {
   const parts: Problem[] = []
-  for (const path of ['db', 'kafka'] as const) {
+  for (const path of needed) {
     const own = reading.problems.findIndex((problem) => problem.path === path || problem.path.startsWith(`${path}.`))
     const isNull = own >= 0 && reading.problems[own]?.received === 'null' && reading.problems[own]?.path === path
     if (isNull) reading.problems.splice(own, 1)

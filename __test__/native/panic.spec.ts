@@ -33,6 +33,7 @@ const asynchronous: [name: string, ...args: unknown[]][] = [
   ['list', '{}', 10, null],
   ['count', '{}'],
   ['operate', 'purge', '{}', null],
+  ['plan'],
   ['setPaused', 'orders', false],
   ['close'],
 ]

@@ -27,7 +27,7 @@ impl Handler {
     pub fn get<'env>(&self, env: &'env Env, id: String) -> napi::Result<PromiseRaw<'env, Outcome<Option<EntryOut>>>> {
         let inner = Arc::clone(&self.inner);
         promise(env, async move {
-            let found = operate::find(&*inner.parts()?.store, &inner.options().namespace, &id).await?;
+            let found = operate::find(&**inner.store()?, &inner.options().namespace, &id).await?;
             Ok(found.map(EntryOut::from))
         })
     }
@@ -44,7 +44,7 @@ impl Handler {
         let inner = Arc::clone(&self.inner);
         promise(env, async move {
             let filter = read_filter(&filter)?;
-            let store = &*inner.parts()?.store;
+            let store = &**inner.store()?;
             let (entries, cursor) = operate::list(store, &inner.options().namespace, &filter, limit, cursor.as_deref()).await?;
             Ok(PageOut { entries: entries.into_iter().map(EntryOut::from).collect(), cursor })
         })
@@ -56,7 +56,7 @@ impl Handler {
         let inner = Arc::clone(&self.inner);
         promise(env, async move {
             let filter = read_filter(&filter)?;
-            inner.parts()?.store.count(&inner.options().namespace, &filter).await.map(number)
+            inner.store()?.count(&inner.options().namespace, &filter).await.map(number)
         })
     }
 
@@ -73,7 +73,7 @@ impl Handler {
         promise(env, async move {
             let operation = read_operation(&operation, redelivery.as_deref())?;
             let filter = read_filter(&filter)?;
-            operate::operate(&*inner.parts()?.store, &inner.options().namespace, operation, &filter).await.map(number)
+            operate::operate(&**inner.store()?, &inner.options().namespace, operation, &filter).await.map(number)
         })
     }
 
@@ -81,7 +81,14 @@ impl Handler {
     #[napi(catch_unwind, ts_return_type = "Promise<Outcome<void>>")]
     pub fn set_paused<'env>(&self, env: &'env Env, topic: String, paused: bool) -> napi::Result<PromiseRaw<'env, Outcome<()>>> {
         let inner = Arc::clone(&self.inner);
-        promise(env, async move { inner.parts()?.store.set_paused(&inner.options().namespace, &topic, paused).await })
+        promise(env, async move { inner.store()?.set_paused(&inner.options().namespace, &topic, paused).await })
+    }
+
+    /// What `initialize()` would do to the tables, as JSON.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<string>>")]
+    pub fn plan<'env>(&self, env: &'env Env) -> napi::Result<PromiseRaw<'env, Outcome<String>>> {
+        let inner = Arc::clone(&self.inner);
+        promise(env, async move { Ok(json!(inner.plan().await?).to_string()) })
     }
 
     /// Makes entries of rows of 2.x, or only says what there is, as JSON.

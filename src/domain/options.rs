@@ -68,6 +68,8 @@ pub struct Options {
     pub durability: Durability,
     /// What is logged.
     pub log_level: Level,
+    /// For operators, not for users: the store is opened and nothing else, so no broker has to be named.
+    pub store_only: bool,
 }
 
 impl Default for Options {
@@ -99,6 +101,7 @@ impl Default for Options {
             schema: Schema::Auto,
             durability: Durability::Warn,
             log_level: Level::Info,
+            store_only: false,
         }
     }
 }

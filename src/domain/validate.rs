@@ -22,7 +22,9 @@ const SHORTEST_LEASE: u64 = 3_000;
 pub fn validate(options: &Options) -> Vec<Problem> {
     let mut check = Check(Vec::new());
     check.db(&options.db);
-    check.kafka(&options.kafka);
+    if !options.store_only {
+        check.kafka(&options.kafka);
+    }
     check.that(options.policy.max_delay > 0, "policy.maxDelay", "must be a duration > 0");
     check.that(options.policy.retry_count <= 2_147_483_647, "policy.retryCount", "must be an integer 0–2147483647");
     check.that(options.namespace.len() <= 64, "namespace", "must be at most 64 bytes");
@@ -189,6 +191,12 @@ mod tests {
         for (path, value, expected) in cases {
             assert_eq!(with(path, &value), [expected], "{path} {value}");
         }
+    }
+
+    #[test]
+    fn who_only_wants_the_store_names_no_broker() {
+        assert_eq!(problems(&serde_json::json!({ "db": { "type": "mysql" } })), ["kafka.brokers"]);
+        assert_eq!(problems(&serde_json::json!({ "db": { "type": "mysql" }, "storeOnly": true })), Vec::<String>::new());
     }
 
     #[test]

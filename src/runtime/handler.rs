@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::parts::Parts;
 use super::{THREADS, lock, loops};
@@ -22,7 +22,7 @@ use crate::flows::deliver::SweepReport;
 use crate::flows::setup;
 use crate::journal::Queue;
 use crate::kafka::KafkaBroker;
-use crate::ports::{Broker, Clock, Journal, Store};
+use crate::ports::{Broker, Clock, Journal, Plan, Store};
 use crate::store::steady::Steady;
 
 /// One handler.
@@ -31,6 +31,8 @@ pub struct Handler {
     rule: Option<Rule>,
     journal: Arc<Queue>,
     parts: OnceCell<Arc<Parts>>,
+    /// In place of the parts, for operators.
+    only_store: OnceCell<Arc<Steady>>,
     task: Mutex<Option<JoinHandle<()>>>,
     is_closing: Arc<AtomicBool>,
     closing: Notify,
@@ -47,6 +49,7 @@ impl Handler {
             rule,
             journal,
             parts: OnceCell::new(),
+            only_store: OnceCell::new(),
             task: Mutex::default(),
             is_closing: Arc::default(),
             closing: Notify::new(),
@@ -79,6 +82,18 @@ impl Handler {
             .ok_or_else(|| Error::new(ErrorCode::State, "call initialize function first").with_outcome(Outcome::NotDone))
     }
 
+    /// The store, whether it was opened alone or with the rest.
+    ///
+    /// # Errors
+    /// As [`Handler::parts`].
+    pub fn store(&self) -> Result<&Arc<Steady>> {
+        let parts = self.parts();
+        match self.only_store.get() {
+            Some(store) if !self.is_closing.load(Ordering::Acquire) => Ok(store),
+            _ => parts.map(|parts| &parts.store),
+        }
+    }
+
     /// Opens store and broker, makes tables and topics. Shared while in flight; a failure closes what was opened.
     ///
     /// # Errors
@@ -87,22 +102,65 @@ impl Handler {
         if self.is_closing.load(Ordering::Acquire) {
             return Err(closed());
         }
-        self.parts.get_or_try_init(|| self.open()).await?;
+        if self.options.store_only {
+            self.only_store.get_or_try_init(|| self.open_store()).await?;
+        } else {
+            self.parts.get_or_try_init(|| self.open()).await?;
+        }
         // `close()` may have come in between; it waits for what has been opened, and closes it.
         if self.is_closing.load(Ordering::Acquire) { Err(closed()) } else { Ok(()) }
     }
 
-    async fn open(&self) -> Result<Arc<Parts>> {
-        // Those who waited for an initialization that `close()` has ended come here next.
+    /// What `initialize()` would do to the tables. Opens a store of its own, and makes nothing.
+    ///
+    /// # Errors
+    /// What the store says; `KER_CLOSED`.
+    pub async fn plan(&self) -> Result<Plan> {
+        let store = self.connect()?;
+        let plan = self.until_closing(store.plan()).await;
+        self.end_store(&store).await;
+        plan
+    }
+
+    /// What `work` comes to, unless `close()` comes first.
+    async fn until_closing<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let closes = self.closing.notified();
+        // Those who waited for an initialization that `close()` has ended come here next.
         if self.is_closing.load(Ordering::Acquire) {
             return Err(closed());
         }
+        tokio::select! {
+            result = work => result,
+            () = closes => Err(closed()),
+        }
+    }
+
+    fn connect(&self) -> Result<Arc<Steady>> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let journal: Arc<dyn Journal> = Arc::clone(&self.journal) as _;
-        let log = self.options.db.logging.then(|| Arc::clone(&journal));
+        let log = self.options.db.logging.then(|| Arc::clone(&self.journal) as Arc<dyn Journal>);
         let inner = crate::store::open(&self.options, Arc::clone(&clock))?;
-        let store = Arc::new(Steady::new(inner, clock, Arc::new(SystemChance), log));
+        Ok(Arc::new(Steady::new(inner, clock, Arc::new(SystemChance), log)))
+    }
+
+    async fn open_store(&self) -> Result<Arc<Steady>> {
+        let store = self.connect()?;
+        match self.until_closing(setup::prepare_store(&*store, &self.options, &*self.journal)).await {
+            Ok(_facts) => Ok(store),
+            Err(error) => {
+                self.end_store(&store).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Says how many connections did not close in time: none, or at least one.
+    async fn end_store(&self, store: &Steady) -> u64 {
+        u64::from(timeout(ms(self.options.close_timeout), store.close()).await.is_err())
+    }
+
+    async fn open(&self) -> Result<Arc<Parts>> {
+        let journal: Arc<dyn Journal> = Arc::clone(&self.journal) as _;
+        let store = self.connect()?;
         let broker: Arc<dyn Broker> = Arc::new(KafkaBroker::new(&self.options, Arc::clone(&journal))?);
         let ready = async {
             let facts = setup::prepare_store(&*store, &self.options, &*journal).await?;
@@ -112,11 +170,7 @@ impl Handler {
             let has_topics = setup::prepare_topics(&*broker, &self.options, &*journal).await?;
             Ok((facts, has_topics))
         };
-        let result = tokio::select! {
-            result = ready => result,
-            () = closes => Err(closed()),
-        };
-        match result {
+        match self.until_closing(ready).await {
             Ok((facts, has_topics)) => {
                 let parts = Parts::new(&self.options, store, broker, &journal, Arc::clone(&self.is_closing), facts.max_payload);
                 parts.start(&self.options, has_topics, Arc::clone(&self.journal) as _, Arc::clone(&self.is_closing));
@@ -197,6 +251,9 @@ impl Handler {
         let _only_to_pass = fault::point("close.start", "").await;
         let leaked = u64::from(timeout_at(deadline, self.stop_sweeps()).await.is_err());
         let _only_to_pass = fault::point("close.mid", "").await;
+        if self.options.store_only {
+            return leaked + self.end_only_store(deadline).await;
+        }
         // An initialization that is under way ends now, and closes what it has opened.
         let opened = timeout_at(deadline, self.parts.get_or_try_init(|| async { Err(closed()) })).await;
         let left = deadline.saturating_duration_since(Instant::now());
@@ -205,6 +262,16 @@ impl Handler {
             Ok(Err(_)) => leaked,
             Err(_) => leaked + 1,
         }
+    }
+
+    /// As for the parts.
+    async fn end_only_store(&self, deadline: Instant) -> u64 {
+        let ended = async {
+            if let Ok(store) = self.only_store.get_or_try_init(|| async { Err(closed()) }).await {
+                store.close().await;
+            }
+        };
+        u64::from(timeout_at(deadline, ended).await.is_err())
     }
 }
 

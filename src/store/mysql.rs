@@ -160,10 +160,15 @@ impl Engine for MySqlEngine {
 
     async fn create_database(&self) -> Result<()> {
         let mut connection = self.connect.connect().await.map_err(refused)?;
-        let created = connection.execute(sqlx::raw_sql(AssertSqlSafe(self.create_text()))).await;
+        let created = connection.execute(sqlx::raw_sql(AssertSqlSafe(self.creation()))).await;
         let closed = connection.close().await;
         created.map_err(|error| self.out_of_bounds(refused(error)))?;
         closed.map_err(refused)
+    }
+
+    fn creation(&self) -> String {
+        // The name has passed its check: letters, digits, `_` and `-`.
+        format!("CREATE DATABASE IF NOT EXISTS `{}` CHARACTER SET utf8mb4", self.database)
     }
 
     async fn close(&self) {
@@ -172,18 +177,13 @@ impl Engine for MySqlEngine {
 }
 
 impl MySqlEngine {
-    fn create_text(&self) -> String {
-        // The name has passed its check: letters, digits, `_` and `-`.
-        format!("CREATE DATABASE IF NOT EXISTS `{}` CHARACTER SET utf8mb4", self.database)
-    }
-
     /// Names the statements that an administrator has to run. The server tells nobody without rights whether the
     /// database exists.
     fn out_of_bounds(&self, error: Error) -> Error {
         if error.code != ErrorCode::StorePrivilege {
             return error;
         }
-        let sql = format!("{}; GRANT ALL ON `{}`.* TO …", self.create_text(), self.database);
+        let sql = format!("{}; GRANT ALL ON `{}`.* TO …", self.creation(), self.database);
         let error = lacking(error, "USE");
         let message = format!("{}; the database does not exist, or the user may not use it; run: {sql}", error.message);
         Error { message, details: json!({ "statement": "USE", "sql": sql }), ..error }

@@ -27,7 +27,7 @@ pub fn open(options: &Options, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> 
     let (engine, dialect) = match options.db.kind.as_str() {
         "memory" => return Ok(Arc::new(MemoryStore::new(clock))),
         #[cfg(feature = "sqlite")]
-        "sqlite" => (super::sqlite::engine(&options.db, acquire), super::sqlite::DIALECT),
+        "sqlite" => (super::sqlite::engine(&options.db, options.schema, acquire), super::sqlite::DIALECT),
         #[cfg(feature = "mysql")]
         "mysql" | "mariadb" => super::mysql::engine(&options.db, acquire)?,
         #[cfg(feature = "postgres")]

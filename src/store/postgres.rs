@@ -166,8 +166,7 @@ impl Engine for PgEngine {
 
     async fn create_database(&self) -> Result<()> {
         let mut connection = self.connect.clone().database("postgres").connect().await.map_err(refused)?;
-        // The name has passed its check: letters, digits, `_` and `-`.
-        let sql = format!("CREATE DATABASE \"{}\"", self.database);
+        let sql = self.creation();
         let created = connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.clone()))).await;
         let closed = connection.close().await;
         match created {
@@ -182,6 +181,11 @@ impl Engine for PgEngine {
                 _ => Err(refused(error)),
             },
         }
+    }
+
+    fn creation(&self) -> String {
+        // The name has passed its check: letters, digits, `_` and `-`.
+        format!("CREATE DATABASE \"{}\"", self.database)
     }
 
     async fn close(&self) {

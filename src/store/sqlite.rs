@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
-use sqlx::{Executor, Row, Sqlite, SqlitePool};
+use sqlx::{ConnectOptions, Connection, Executor, Row, Sqlite, SqlitePool};
 
-use crate::domain::Result;
-use crate::domain::options::DbOptions;
+use crate::domain::error::Conflict;
+use crate::domain::options::{DbOptions, Schema};
+use crate::domain::{Error, Result};
 use crate::fault;
 use crate::ports::StoreFacts;
 
@@ -55,37 +56,62 @@ pub const DIALECT: Dialect = Dialect {
 const BUSY: Duration = Duration::from_secs(5);
 
 struct SqliteEngine {
+    connect: SqliteConnectOptions,
     writer: SqlitePool,
     readers: SqlitePool,
 }
 
-/// Opens a file; creates it when missing.
+/// Opens a file. Who is to make no tables makes no file either, and leaves the journal of one as it is.
 #[must_use]
-pub fn engine(options: &DbOptions, acquire: Duration) -> Box<dyn Engine> {
+pub fn engine(options: &DbOptions, schema: Schema, acquire: Duration) -> Box<dyn Engine> {
     let connect = SqliteConnectOptions::new()
         .filename(options.database())
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
         .synchronous(if fault::is_planted("P12") { SqliteSynchronous::Normal } else { SqliteSynchronous::Full })
         .busy_timeout(BUSY)
         .statement_cache_capacity(200);
+    let connect = if schema == Schema::Auto { connect.journal_mode(SqliteJournalMode::Wal) } else { connect };
     let pool = |connections: u32| {
         SqlitePoolOptions::new().max_connections(connections).acquire_timeout(acquire).test_before_acquire(false)
     };
     Box::new(SqliteEngine {
         writer: pool(1).connect_lazy_with(connect.clone()),
-        readers: pool(options.pool_size.clamp(1, 4)).connect_lazy_with(connect),
+        readers: pool(options.pool_size.clamp(1, 4)).connect_lazy_with(connect.clone()),
+        connect,
     })
+}
+
+impl SqliteEngine {
+    /// SQLite cannot tell a file that is missing from one that cannot be opened.
+    fn unopened(&self, error: sqlx::Error) -> Error {
+        let error = refused(error);
+        match self.connect.get_filename().try_exists() {
+            Ok(false) => {
+                Error { message: "the database file does not exist".to_owned(), ..error }.with_conflict(Conflict::NoDatabase)
+            }
+            _ => error,
+        }
+    }
 }
 
 #[async_trait]
 impl Engine for SqliteEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
-        Ok(Box::new(SqliteSession::new(self.writer.acquire().await.map_err(refused)?)))
+        let connection = self.writer.acquire().await.map_err(|error| self.unopened(error))?;
+        Ok(Box::new(SqliteSession::new(connection)))
     }
 
     async fn reader(&self) -> Result<Box<dyn Session>> {
         Ok(Box::new(SqliteSession::new(self.readers.acquire().await.map_err(refused)?)))
+    }
+
+    async fn create_database(&self) -> Result<()> {
+        let file = self.connect.clone().create_if_missing(true).connect().await.map_err(refused)?;
+        file.close().await.map_err(refused)
+    }
+
+    fn creation(&self) -> String {
+        // What sqlite3 is told when it is started on a file that does not exist.
+        "PRAGMA journal_mode = WAL".to_owned()
     }
 
     async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts> {

@@ -14,7 +14,7 @@ use crate::domain::event::{Event, Level};
 use crate::domain::filter::{Filter, Page};
 use crate::domain::verbs::{Claim, Claimed, Marked, NewFailure, Operation, Pushed, Renewal, Resolved, Settlement, Success};
 use crate::domain::{Error, ErrorCode, Result};
-use crate::ports::{Chance, Clock, Journal, Store, StoreFacts, Stored, Tally};
+use crate::ports::{Chance, Clock, Journal, Plan, Store, StoreFacts, Stored, Tally};
 
 /// How often a transaction is run again before its conflict is the caller's.
 const TRIES: u32 = 12;
@@ -86,6 +86,10 @@ macro_rules! steadily {
 impl Store for Steady {
     async fn migrate(&self) -> Result<StoreFacts> {
         steadily!(self, migrate(), |_| 0)
+    }
+
+    async fn plan(&self) -> Result<Plan> {
+        steadily!(self, plan(), |_| 0)
     }
 
     async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {

@@ -158,6 +158,8 @@ pub async fn a_migration_twice_changes_nothing(bench: &Bench) {
     let facts = bench.store.migrate().await.expect("it is made again");
     assert!(!facts.version.is_empty());
     assert!(bench.one("a").await.is_some());
+    let plan = bench.store.plan().await.expect("it is told");
+    assert_eq!((plan.found, plan.statements), (plan.needed, vec![]), "nothing is left to do");
 }
 
 pub async fn unlocked_rows_are_told(bench: &Bench) {

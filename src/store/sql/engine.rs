@@ -27,9 +27,9 @@ pub trait Engine: Send + Sync {
         Some(" ON CONFLICT (identity) DO NOTHING RETURNING id, identity, life, due_at")
     }
     /// Creates the database that the options name; called when the server says that it does not exist.
-    async fn create_database(&self) -> Result<()> {
-        Ok(())
-    }
+    async fn create_database(&self) -> Result<()>;
+    /// The statement that does so, for administrators.
+    fn creation(&self) -> String;
     /// Closes all connections.
     async fn close(&self);
 }

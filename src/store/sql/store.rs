@@ -17,7 +17,7 @@ use crate::domain::options::Schema;
 use crate::domain::verbs::{Claim, Claimed, Marked, NewFailure, Operation, Pushed, Renewal, Resolved, Settlement, Success};
 use crate::domain::{Error, ErrorCode, Result};
 use crate::fault;
-use crate::ports::{Store, StoreFacts, Stored, Tally};
+use crate::ports::{Plan, Store, StoreFacts, Stored, Tally};
 
 /// What every SQL store is opened with.
 #[derive(Debug, Clone)]
@@ -90,6 +90,9 @@ impl Store for SqlStore {
                 self.engine.create_database().await?;
                 self.engine.session().await?
             }
+            Err(error) if error.conflict == Conflict::NoDatabase && self.settings.schema == Schema::Verify => {
+                return Err(Error { message: error.message, ..migrate::behind(0, migrate::supported(&self.texts)) });
+            }
             other => other?,
         };
         let mut borrowed = Borrowed::new(connection);
@@ -104,6 +107,19 @@ impl Store for SqlStore {
         };
         borrowed.end(&result);
         result
+    }
+
+    async fn plan(&self) -> Result<Plan> {
+        match self.engine.session().await {
+            Err(error) if error.conflict == Conflict::NoDatabase => {
+                return Ok(migrate::plan_from_nothing(&self.texts, self.engine.creation()));
+            }
+            other => drop(other?),
+        }
+        within!(self, session, async {
+            let server = self.engine.facts(session).await?.version;
+            migrate::plan(session, &self.texts, server).await
+        })
     }
 
     async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
