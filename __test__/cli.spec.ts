@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 
 import test from 'ava'
 
-import { dead, Ledger, waiting } from './suites/command.js'
+import { dead, Ledger, runSql, waiting } from './suites/command.js'
 
 // Every store: its tables first, then what the commands show and do. Each test has a namespace of its own; they run one
 // after another, since each is a few processes.
@@ -59,6 +59,16 @@ for (const name of ['sqlite', 'mysql', 'postgres'] as const) {
     t.regex(made.out, /CREATE TABLE (IF NOT EXISTS )?["`]other_entry["`]/)
     t.is((await ledger.run('list', '--table-prefix', 'other_')).code, 0)
   })
+
+  // There is no client of SQLite wherever there is SQLite.
+  if (name !== 'sqlite') {
+    on(`${name}: what migrate --dry-run prints can be run by hand`, async (t) => {
+      const { out } = await ledger.run('migrate', '--dry-run', '--table-prefix', 'byhand_')
+      await runSql(ledger.url, out)
+      const made = await ledger.run('migrate', '--table-prefix', 'byhand_')
+      t.regex(made.out, /: the tables are at version 1, nothing was to be done\n$/)
+    })
+  }
 
   on(`${name}: list is a table without payload, and a cursor when there is more`, async (t) => {
     const long = '订'.repeat(40)

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { execFile } from 'node:child_process'
-import { copyFile, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
@@ -56,6 +56,12 @@ async function install(name: string, ...packages: string[]): Promise<string> {
   return target
 }
 
+/** Runs the installed command. */
+function run(cwd: string, ...args: string[]): Promise<{ stdout: string }> {
+  const file = path.join(cwd, 'node_modules/kafka-error-retry/dist/cli/index.js')
+  return execute(process.execPath, [file, ...args], { cwd, env: environment })
+}
+
 /** Runs a program in `cwd`; its last line of output is JSON. */
 async function answerOf(cwd: string, file: string, program: string): Promise<unknown> {
   await writeFile(path.join(cwd, file), program)
@@ -93,6 +99,20 @@ test('import gives the classes and the one handler of require', async (t) => {
       handler === required.KafkaErrorHandler.getInstance(),
     ]))`
   t.deepEqual(await answerOf(complete, 'imported.mjs', program), [true, true])
+})
+
+test('npx finds the command line, which opens a store and needs no binary to say its version', async (t) => {
+  const { version } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as { version: string }
+  const npx = await execute('npx', ['--offline', 'kafka-error-retry', '--version'], { cwd: complete, env: environment })
+  t.is(npx.stdout, `${version}\n`)
+  t.is((await run(withoutBinary, '--version')).stdout, `${version}\n`)
+  const made = await run(complete, 'migrate', '--db', 'sqlite:./retry.db', '--json')
+  t.like(JSON.parse(made.stdout), { command: 'migrate', dryRun: false, tables: { found: 0 } })
+  const missing = await t.throwsAsync<Error & { code: number; stderr: string }>(
+    run(withoutBinary, 'list', '--db', 'sqlite:./retry.db'),
+  )
+  t.is(missing.code, 1)
+  t.true(missing.stderr.includes(`kafka-error-retry: KER_BINARY: no prebuilt binary for ${triple}`), missing.stderr)
 })
 
 test('without the platform package everything loads, and the first use says which package is missing', async (t) => {

@@ -9,6 +9,7 @@ interface Manifest {
   name: string
   version: string
   engines: { node: string }
+  bin: Record<string, string>
   exports: Record<string, string | Record<string, string | Record<string, string>>>
   napi: { targets: string[] }
   scripts: Record<string, string>
@@ -100,6 +101,13 @@ function flatten(
     typeof inner === 'string' ? [{ file: inner, names }] : flatten(inner),
   )
 }
+
+test('the command is a program in what is packed, and has no path of its own in exports', (t) => {
+  t.deepEqual(manifest.bin, { 'kafka-error-retry': 'dist/cli/index.js' })
+  t.true(read('dist/cli/index.js').startsWith('#!/usr/bin/env node\n'))
+  t.true(manifest.files.includes('dist'))
+  t.deepEqual(Object.keys(manifest.exports), ['.', './package.json'])
+})
 
 test('it needs Node 20.19 and no other package, and runs nothing when it is installed', (t) => {
   t.is(manifest.engines.node, '>=20.19')

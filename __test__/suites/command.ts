@@ -49,6 +49,19 @@ export function run(...args: string[]): Promise<Ran> {
   return finished(start(args))
 }
 
+/** Runs a script with the client of the database server, which the servers under test come with. */
+export async function runSql(address: string, sql: string): Promise<void> {
+  const { hostname, port, username, password, pathname } = new URL(address)
+  const database = pathname.slice(1)
+  const [client = '', ...args] = address.startsWith('mysql')
+    ? ['mariadb', '-h', hostname, '-P', port, '-u', username, `-p${password}`, database]
+    : ['psql', '-q', '-v', 'ON_ERROR_STOP=1', address]
+  const child = spawn(client, args, { stdio: ['pipe', 'ignore', 'pipe'] })
+  child.stdin.end(sql)
+  const { code, err } = await finished(child)
+  if (code !== 0) throw new Error(`${client} ended with ${code}: ${err}`)
+}
+
 /** A database that does not exist yet, and entries in it. */
 export class Ledger {
   readonly url: string
