@@ -229,7 +229,14 @@ for (const name of ['sqlite', 'mysql', 'postgres'] as const) {
 
   on(`${name}: a filter is counted and refused without --yes, and done with it`, async (t) => {
     const space = ['--namespace', 'filter']
-    await ledger.fill('filter', [{ dataId: '1' }, { dataId: '2' }, { dataId: '3', topic: 'payments' }])
+    const payment = { topic: 'payments' }
+    const [oldest = ''] = await ledger.fill('filter', [
+      { dataId: '0', policy: waiting, ...payment },
+      { dataId: '1' },
+      { dataId: '2' },
+      { dataId: '3', ...payment },
+    ])
+    await ledger.handled('filter', (handler) => handler.entries.hold(oldest))
     const refused = await ledger.run('discard', '--topic', 'orders', ...space)
     t.deepEqual([refused.code, refused.out], [2, ''])
     t.is(
@@ -237,16 +244,20 @@ for (const name of ['sqlite', 'mysql', 'postgres'] as const) {
       'kafka-error-retry: this would discard 2 entries: topic orders. Give --yes to do it, --dry-run to look\n',
     )
     t.is((await ledger.run('discard', '--topic', 'orders', '--dry-run', ...space)).out, 'would discard 2 entries\n')
-    t.is((await ledger.stored('filter')).length, 3)
+    t.is((await ledger.stored('filter')).length, 4)
     const one = await ledger.run('requeue', '--limit', '1', '--all', '--yes', '--json', ...space)
     t.deepEqual(JSON.parse(one.out), { command: 'requeue', dryRun: false, count: 1 })
     t.deepEqual(await ledger.stored('filter'), [
-      ['1', 'scheduled'],
+      ['0', 'scheduled'],
+      ['1', 'dead'],
       ['2', 'dead'],
       ['3', 'dead'],
     ])
     t.is((await ledger.run('discard', '--topic', 'orders', '--yes', ...space)).out, 'discarded 2 entries\n')
-    t.deepEqual(await ledger.stored('filter'), [['3', 'dead']])
+    t.deepEqual(await ledger.stored('filter'), [
+      ['0', 'scheduled'],
+      ['3', 'dead'],
+    ])
     const none = await ledger.run('discard', '--topic', 'nobody', ...space)
     t.deepEqual([none.code, none.out], [0, 'discarded 0 entries\n'], 'nothing matches, so nothing is asked')
   })
