@@ -230,7 +230,7 @@ impl Handler {
     /// # Errors
     /// As [`Handler::parts`]; what the store says.
     pub async fn adopt(&self, rows: OldRows, is_dry_run: bool) -> Result<AdoptionReport> {
-        let store = &*self.parts()?.store;
+        let store = &**self.store()?;
         let mut report = adopt::survey(store, &self.options).await?;
         if !is_dry_run {
             let done = adopt::adopt(store, &self.options, rows, &SystemChance, &*self.journal, Duration::MAX).await?;
