@@ -10,6 +10,13 @@ import { dead, Ledger, runSql, waiting } from './suites/command.js'
 
 const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest('hex')
 
+/** The table of 2.x, as 2.1.5 makes it. */
+const oldTable = `CREATE TABLE business_errors (id bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, dataId varchar(128) NOT NULL,
+  topic varchar(128) NOT NULL, \`key\` varchar(128) NOT NULL, policy text NULL, value text NOT NULL, retryCount int NULL,
+  nextTime datetime NULL, reachMaxRetryCount int NULL DEFAULT 0, createdAt datetime NOT NULL DEFAULT now(),
+  updatedAt datetime NOT NULL DEFAULT now());`
+const oldColumns = '(dataId, topic, `key`, value, retryCount, nextTime, reachMaxRetryCount)'
+
 /** Rows of a table as their cells. */
 const cells = (line: string) => line.split(/ {2,}/)
 /** The column of a terminal in which the count of retries stands. */
@@ -67,6 +74,38 @@ for (const name of ['sqlite', 'mysql', 'postgres'] as const) {
       await runSql(ledger.url, out)
       const made = await ledger.run('migrate', '--table-prefix', 'byhand_')
       t.regex(made.out, /: the tables are at version 1, nothing was to be done\n$/)
+    })
+  }
+
+  if (name === 'mysql') {
+    on('mysql: migrate --adopt-dead makes dead entries of the rows that 2.x gave up, and of no others', async (t) => {
+      const rows = [
+        `('spent', 'orders', 'k', '{"a":1}', 4, '2020-05-01 12:00:00', 1)`,
+        `('open', 'orders', 'k', '{"a":2}', 1, '2099-05-01 12:00:00', 0)`,
+      ]
+      await runSql(ledger.url, `${oldTable} INSERT INTO business_errors ${oldColumns} VALUES ${rows.join(', ')};`)
+      const adopt = (...flags: string[]) =>
+        ledger.run('migrate', '--adopt-dead', '--namespace', 'old', '--group', 'billing', ...flags)
+      const looked = await adopt('--dry-run')
+      t.is(looked.code, 0, looked.err)
+      const source = ledger.url.split('/').at(-1)
+      t.deepEqual(looked.lines.slice(1), [
+        '-- nothing to do',
+        '-- rows of 2.x to adopt as dead entries: 1',
+        `--   ${source}: orders 1`,
+      ])
+      t.deepEqual(await ledger.stored('old'), [])
+      const done = await adopt()
+      t.deepEqual(done.lines.slice(1), ['rows of 2.x that are dead entries now: 1', `  ${source}: orders 1`], done.err)
+      const { lines } = await ledger.run('list', '--json', '--namespace', 'old', '--group', 'billing')
+      t.is(lines.length, 1)
+      t.like(JSON.parse(lines[0] ?? ''), { dataId: 'spent', topic: 'orders', state: 'dead', retryCount: 4 })
+      const again = JSON.parse((await adopt('--json')).out) as { adoption: object }
+      t.deepEqual(again.adoption, {
+        adopted: 0,
+        refused: 0,
+        topics: [{ source, topic: 'orders', open: 1, spent: 0, adopted: 1 }],
+      })
     })
   }
 

@@ -2,13 +2,14 @@
  * The stored entries without a handler, for who looks at them from outside a service: no broker is known, nothing is
  * swept, no failure is reported.
  */
+import type { AdoptionReport } from './adoption'
 import { Entries } from './entries'
 import type { HandlerOptions } from './handler-options'
 import { prepareStoreOptions } from './options'
 import { Session } from './session'
 
 /** The options of a handler that are about its store. */
-export type StoreOptions = Pick<HandlerOptions, 'db' | 'namespace' | 'schema' | 'logger'>
+export type StoreOptions = Pick<HandlerOptions, 'db' | 'namespace' | 'groupId' | 'schema' | 'logger'>
 
 /** What it takes to bring the tables to the version that is needed. */
 export interface Plan {
@@ -41,6 +42,11 @@ export class Operator {
   /** What `open()` would do to the tables with `schema: 'auto'`. Needs no `open()`, and changes nothing. */
   async plan(): Promise<Plan> {
     return JSON.parse(await this.#session.native.plan()) as Plan
+  }
+
+  /** Makes dead entries of the rows that 2.x gave up, or only says what there is. */
+  async adoptDead(dryRun: boolean): Promise<AdoptionReport> {
+    return JSON.parse(await this.#session.ready('adopt').native.adopt(true, dryRun)) as AdoptionReport
   }
 
   /** Ends the connections, whatever is under way on them; what was not committed is not done. */

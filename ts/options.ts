@@ -115,8 +115,8 @@ export function prepareOptions(method: string, given: unknown): PreparedOptions 
 
 /** The same for who only wants the store, and so knows no brokers. */
 export function prepareStoreOptions(method: string, given: unknown): PreparedOptions {
-  const { db, namespace, schema, logger } = table
-  return prepare(method, given, { db, namespace, schema, logger }, ['db'])
+  const { db, namespace, groupId, schema, logger } = table
+  return prepare(method, given, { db, namespace, groupId, schema, logger }, ['db'])
 }
 
 function prepare(

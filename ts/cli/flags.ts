@@ -102,11 +102,19 @@ export const commands = {
     flags: { 'which entries': filter, action: careful, database: { ...store, ...namespace }, output },
   },
   migrate: {
-    usage: 'migrate [--dry-run]',
+    usage: 'migrate [--adopt-dead] [--dry-run]',
     summary: 'makes the database and the tables, or brings them to the version of this package',
     more: 'With --dry-run it prints the SQL, for administrators who run it themselves.',
     flags: {
-      action: { 'dry-run': careful['dry-run'] },
+      action: {
+        'dry-run': careful['dry-run'],
+        'adopt-dead': { text: 'also make dead entries of the rows that 2.x gave up (MySQL, MariaDB)' },
+      },
+      'the entries of --adopt-dead': {
+        ...namespace,
+        group: { value: 'GROUP', text: 'the groupId of the handler (default: none)' },
+        timezone: { value: 'ZONE', text: 'how 2.x wrote times: local (default), Z, +08:00 or Europe/Zurich' },
+      },
       database: store,
       output,
     },

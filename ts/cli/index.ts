@@ -45,8 +45,10 @@ function openable(command: CommandName, flags: Flags, terminal: Terminal): Opera
   if (url === '') throw new UsageError('which database? Give --db URL, or set KAFKA_ERROR_RETRY_DB')
   const tablePrefix = flags.text('table-prefix')
   const ca = flags.text('tls-ca')
+  const timezone = flags.text('timezone')
   const parts: Partial<DatabaseOptions> = {
     ...(tablePrefix === undefined ? {} : { tablePrefix }),
+    ...(timezone === undefined ? {} : { timezone }),
     ...(ca === undefined ? {} : { tls: { ca: certificates(ca) } }),
   }
   const makesTables = command === 'migrate' && !flags.has('dry-run')
@@ -54,6 +56,8 @@ function openable(command: CommandName, flags: Flags, terminal: Terminal): Opera
   return new Operator('kafka-error-retry', {
     db: Object.keys(parts).length === 0 ? url : ({ ...parts, url } as DatabaseOptions),
     namespace: flags.text('namespace') ?? '',
+    // Elsewhere it is a condition, and decides nothing here.
+    groupId: flags.text('group') ?? '',
     schema: makesTables ? 'auto' : 'verify',
     logger: { debug: () => undefined, info: () => undefined, warn, error: warn },
   })
