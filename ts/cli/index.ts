@@ -18,6 +18,7 @@ import { generalHelp, helpOf } from './help'
 import { parse, UsageError, type Flags } from './parse'
 import type { Task } from './task'
 import { Terminal } from './terminal'
+import { visible } from './text'
 
 const { version } = require('../../package.json') as { version: string }
 
@@ -52,7 +53,7 @@ function openable(command: CommandName, flags: Flags, terminal: Terminal): Opera
     ...(ca === undefined ? {} : { tls: { ca: certificates(ca) } }),
   }
   const makesTables = command === 'migrate' && !flags.has('dry-run')
-  const warn = (message: string) => terminal.say(`kafka-error-retry: warning: ${message}`)
+  const warn = (message: string) => terminal.say(`kafka-error-retry: warning: ${visible(message)}`)
   return new Operator('kafka-error-retry', {
     db: Object.keys(parts).length === 0 ? url : ({ ...parts, url } as DatabaseOptions),
     namespace: flags.text('namespace') ?? '',
