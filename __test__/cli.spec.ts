@@ -83,6 +83,8 @@ for (const name of ['sqlite', 'mysql', 'postgres'] as const) {
         `('spent', 'orders', 'k', '{"a":1}', 4, '2020-05-01 12:00:00', 1)`,
         `('open', 'orders', 'k', '{"a":2}', 1, '2099-05-01 12:00:00', 0)`,
       ]
+      // The handlers of the tests after this one would adopt the open row.
+      t.teardown(() => runSql(ledger.url, 'DROP TABLE business_errors'))
       await runSql(ledger.url, `${oldTable} INSERT INTO business_errors ${oldColumns} VALUES ${rows.join(', ')};`)
       const adopt = (...flags: string[]) =>
         ledger.run('migrate', '--adopt-dead', '--namespace', 'old', '--group', 'billing', ...flags)
