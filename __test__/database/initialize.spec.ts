@@ -10,7 +10,7 @@ import test from 'ava'
 
 import { KafkaErrorHandler } from '../../index.js'
 import type { HandlerOptions } from '../../index.js'
-import { backend } from '../suites/bench.js'
+import { backend, eventually } from '../suites/bench.js'
 import { rounds } from '../suites/rounds.js'
 import { ask } from '../suites/servers.js'
 
@@ -82,5 +82,22 @@ for (const name of ['sqlite', 'mysql', 'postgres'] as const) {
     t.like(error, { code: 'KER_SCHEMA_NEWER', details: { found: 99, supported: 1 } })
     await second.close()
     t.deepEqual(await ask(db, 'SELECT MAX(version) FROM ker_migration'), [['99']])
+  })
+}
+
+const postgres = backend('postgres')
+if (postgres !== undefined) {
+  test.serial('who finds the tables of postgres being made waits longer than for a row', async (t) => {
+    const db = String(postgres.db).replace(/[^/]+$/, `ker-${randomUUID()}`)
+    await ask(db.replace(/[^/]+$/, ''), `CREATE DATABASE "${new URL(db).pathname.slice(1)}"`)
+    const lock = `SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.ker_migration'))`
+    const maker = ask(db, `BEGIN; ${lock}; SELECT pg_sleep(4); COMMIT`)
+    const held = `SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted`
+    await eventually(async () => (await ask(db, held)).length > 0)
+    const handler = new KafkaErrorHandler(optionsFor(db))
+    t.teardown(() => handler.close())
+    await handler.initialize()
+    await maker
+    t.is(await handler.entries.count(), 0)
   })
 }

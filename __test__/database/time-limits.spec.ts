@@ -40,10 +40,10 @@ for (const name of ['mysql', 'postgres'] as const) {
       outcomes.set(dataId, outcome)
       return outcome
     }
-    const trials = rounds(8, 300)
+    const trials = rounds(5, 300)
     for (let n = 0; n < trials; n++) {
       // From one that leaves room for all of a transaction to one that ends in its first statement.
-      proxy.delay(40 + (n % 8) * 60)
+      proxy.delay(40 + (n % 5) * 90)
       await Promise.all([push(`late-${n}-a`), push(`late-${n}-b`), handler.entries.count().catch(() => undefined)])
       proxy.pass()
       // Beside a heavy load the first ones may be late for its sake.

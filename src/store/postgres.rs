@@ -53,7 +53,9 @@ pub const DIALECT: Dialect = Dialect {
     has_old_rows: false,
     migrations: &[Migration { version: 1, sql: include_str!("../../migrations/postgres/0001_create_entry.sql") }],
     // Ends with the transaction, so it also works behind a pooler that shares connections.
-    migration_lock: "SELECT 1::bigint FROM (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.{prefix}migration'))) AS held",
+    // The lock time-out of a row, a second, would hold for this lock as well.
+    migration_lock: "SELECT CASE WHEN set_config('lock_timeout', '60s', true) IS NOT NULL THEN (SELECT 1::bigint FROM \
+                     (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.{prefix}migration'))) AS held) END",
     migration_unlock: "",
 };
 
