@@ -59,9 +59,11 @@ export async function open(options = config.options) {
   return handler
 }
 
-/** Answers the driver's orders, one JSON line each on standard input. */
+/** Answers the driver's orders, one JSON line each on standard input. Without a driver there is nothing left to do. */
 export function obey(orders) {
-  createInterface({ input: process.stdin }).on('line', (line) => {
+  const input = createInterface({ input: process.stdin })
+  input.on('close', () => process.exit(1))
+  input.on('line', (line) => {
     const { order, ...arguments_ } = JSON.parse(line)
     orders[order](arguments_)
   })
