@@ -258,7 +258,7 @@ impl Handler {
         let is_stopped = timeout_at(deadline - within / 2, &mut stopping).await.is_ok();
         let _only_to_pass = fault::point("close.mid", "").await;
         if self.options.store_only {
-            return leaked + self.end_only_store(deadline).await;
+            return self.end_only_store(deadline).await;
         }
         // An initialization that is under way ends now, and closes what it has opened.
         let opened = timeout_at(deadline, self.parts.get_or_try_init(|| async { Err(closed()) })).await;
