@@ -145,7 +145,7 @@ impl Parts {
             task.abort();
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        self.broker.close(left - left / LAST_PART).await;
+        self.broker.close(left.saturating_sub(left / LAST_PART)).await;
         // What the end of the broker made of the copies under way is still to be recorded.
         leaked += u64::from(timeout_at(deadline, self.sweeping.lock()).await.is_err());
         leaked += u64::from(timeout_at(deadline, self.store.close()).await.is_err());
