@@ -101,12 +101,6 @@ async function live(title, options, isDelivered = false) {
   await call('metrics', () => handler.metrics())
   await call('health', () => handler.health())
   await call('filter', () => handler.entries.list({ topicc: 'CANARY-filter' }))
-  if (native.panicNext) {
-    for (const place of ['call', 'work']) {
-      native.panicNext(place)
-      await call(`panic in ${place}`, () => handler.pushError({ ...message, dataId: 'p' }))
-    }
-  }
   await call('success', () => handler.notifySuccess({ topic: name, dataId: 'a' }))
   await call('requeue', () => handler.entries.requeue({ all: true }))
   show(title, handler)
@@ -153,6 +147,16 @@ const lives = [
   ]),
 ]
 await Promise.all(lives)
+// Alone: the next call of any handler would panic.
+if (native.panicNext) {
+  const handler = new KafkaErrorHandler({ db: 'memory:', kafka: kafka(), connectTimeout: 200, logger: false })
+  await handler.initialize()
+  for (const place of ['call', 'work']) {
+    native.panicNext(place)
+    await handler.pushError({ ...message, dataId: 'p' }).catch((error) => show(`panic in ${place}`, error))
+  }
+  await handler.close()
+}
 process.stderr.write('the end of the story\n')
 // What nobody catches is printed by Node itself.
 const last = new KafkaErrorHandler({
