@@ -155,8 +155,8 @@ const onTerminal = process.platform === 'linux' ? test.serial : test.serial.skip
 
 /** Runs the command in a terminal; types `answer` when it asks. */
 async function inTerminal(args: string, answer: string, variables: NodeJS.ProcessEnv = {}): Promise<[number, string]> {
-  const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env
-  const env = { ...inherited, TERM: 'xterm', KAFKA_ERROR_RETRY_DB: ledger.url, ...variables }
+  // Nothing else is inherited: many variables, such as CI, have a say in colours.
+  const env = { PATH: process.env['PATH'], TERM: 'xterm', KAFKA_ERROR_RETRY_DB: ledger.url, ...variables }
   const child = spawn('script', ['-qec', `"${process.execPath}" "${program}" ${args}`, '/dev/null'], { env })
   let out = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

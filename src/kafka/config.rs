@@ -151,7 +151,15 @@ fn client_config(mut settings: BTreeMap<String, String>, log_level: RDKafkaLogLe
     }
     let mut config: ClientConfig = settings.into_iter().collect();
     config.set_log_level(log_level);
+    initialize_openssl();
     config
+}
+
+/// Makes OpenSSL ready without its clean-up at `exit()`. It must come before librdkafka's own initialization, which
+/// registers that clean-up: a process that ended while a thread of librdkafka or ours was still at work in OpenSSL
+/// would end by SIGSEGV.
+pub fn initialize_openssl() {
+    openssl_sys::init();
 }
 
 const fn level(level: Level) -> RDKafkaLogLevel {

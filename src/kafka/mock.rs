@@ -13,6 +13,8 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 pub use rdkafka::types::{RDKafkaApiKey as Request, RDKafkaRespErr as Answer};
 
+use super::config::initialize_openssl;
+
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 type Job = Box<dyn FnOnce(&Cluster) + Send>;
 
@@ -35,6 +37,7 @@ impl Mock {
     /// # Errors
     /// When librdkafka cannot.
     pub fn start(brokers: i32) -> KafkaResult<Self> {
+        initialize_openssl();
         let (jobs, orders) = channel::<Job>();
         let (ready, started) = channel();
         let cluster = thread::Builder::new().name("ker-mock".to_owned()).spawn(move || match Cluster::new(brokers) {
