@@ -68,7 +68,7 @@ test('a native error without a code of ours is an internal error', (t) => {
 })
 
 test('an answer that is an error becomes one with its details and cause', (t) => {
-  const details = JSON.stringify({ failureId: 'cd' })
+  const details = { failureId: 'cd' }
   const fault = {
     code: 'KER_STORE',
     message: 'gone',

@@ -9,11 +9,11 @@ function setup() {
   const outbox = new Outbox({
     push: (items) => {
       calls.push(`push ${items.map(({ dataId }) => dataId).join(' ')}`)
-      return Promise.resolve(items.map(({ dataId }) => ({ ok: { id: dataId } }) as never))
+      return Promise.resolve(items.map(({ dataId }) => ({ pushed: { id: dataId } }) as never))
     },
     resolve: (items) => {
       calls.push(`resolve ${items.map(({ dataId }) => dataId).join(' ')}`)
-      return Promise.resolve(items.map(() => ({ ok: { deleted: 1, reason: null }, error: null })))
+      return Promise.resolve(items.map(() => ({ resolved: { deleted: 1, reason: null } })))
     },
   })
   return { outbox, calls }
@@ -28,7 +28,7 @@ test('failures of one turn cross together and each gets its own answer', async (
   const answers = await Promise.all(['1', '2', '3'].map((id) => outbox.push(failure(id))))
   t.deepEqual(calls, ['push 1 2 3'])
   t.deepEqual(
-    answers.map(({ ok }) => ok?.id),
+    answers.map((answer) => ('pushed' in answer ? answer.pushed.id : undefined)),
     ['1', '2', '3'],
   )
 })

@@ -2,10 +2,10 @@
 //! must not cost memory or hold up deliveries.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::domain::event::{Event, Level};
+use crate::domain::event::{Event, Kind, Level};
 use crate::ports::Journal;
 
 /// The most events that wait.
@@ -18,24 +18,15 @@ pub struct Queue {
     level: Level,
     waiting: Mutex<Waiting>,
     wake: Mutex<Option<Wake>>,
-    counters: Counters,
+    counters: [AtomicU64; Kind::ALL.len()],
+    dropped: AtomicU64,
+    unheard: [AtomicBool; Kind::ALL.len()],
 }
 
 #[derive(Default)]
 struct Waiting {
     events: VecDeque<Event>,
     dropped: u64,
-}
-
-/// How often things happened since the start.
-#[derive(Debug, Default)]
-struct Counters {
-    stored: AtomicU64,
-    redelivered: AtomicU64,
-    resolved: AtomicU64,
-    dead: AtomicU64,
-    delivery_failed: AtomicU64,
-    dropped: AtomicU64,
 }
 
 /// A snapshot of the counters.
@@ -60,7 +51,19 @@ impl Queue {
     /// Log lines below `level` are not kept.
     #[must_use]
     pub fn new(level: Level) -> Self {
-        Self { level, waiting: Mutex::default(), wake: Mutex::default(), counters: Counters::default() }
+        Self {
+            level,
+            waiting: Mutex::default(),
+            wake: Mutex::default(),
+            counters: Default::default(),
+            dropped: AtomicU64::new(0),
+            unheard: Default::default(),
+        }
+    }
+
+    /// Whether events of this kind are kept; in the beginning all are. Those that nobody hears are counted only.
+    pub fn hear(&self, kind: Kind, is_heard: bool) {
+        self.unheard[kind as usize].store(!is_heard, Ordering::Relaxed);
     }
 
     /// Calls `wake` whenever the queue stops being empty.
@@ -80,28 +83,15 @@ impl Queue {
     /// How often things happened since the start.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let Counters { stored, redelivered, resolved, dead, delivery_failed, dropped } = &self.counters;
+        let read = |kind: Kind| self.counters[kind as usize].load(Ordering::Relaxed);
         Counts {
-            stored: read(stored),
-            redelivered: read(redelivered),
-            resolved: read(resolved),
-            dead: read(dead),
-            delivery_failed: read(delivery_failed),
-            dropped: read(dropped),
+            stored: read(Kind::Stored),
+            redelivered: read(Kind::Redelivered),
+            resolved: read(Kind::Resolved),
+            dead: read(Kind::Dead),
+            delivery_failed: read(Kind::DeliveryFailed),
+            dropped: self.dropped.load(Ordering::Relaxed),
         }
-    }
-
-    fn count(&self, event: &Event) {
-        let counter = match event {
-            Event::Stored { .. } => &self.counters.stored,
-            Event::Redelivered { .. } => &self.counters.redelivered,
-            Event::Resolved { .. } => &self.counters.resolved,
-            Event::Dead { .. } => &self.counters.dead,
-            Event::DeliveryFailed { .. } => &self.counters.delivery_failed,
-            Event::Warning(_) | Event::Error(_) | Event::Log { .. } | Event::Dropped { .. } => return,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
     }
 
     fn call_wake(&self) {
@@ -113,7 +103,12 @@ impl Queue {
 
 impl Journal for Queue {
     fn note(&self, event: Event) {
-        self.count(&event);
+        if let Some(kind) = event.kind() {
+            self.counters[kind as usize].fetch_add(1, Ordering::Relaxed);
+            if self.unheard[kind as usize].load(Ordering::Relaxed) {
+                return;
+            }
+        }
         if matches!(&event, Event::Log { level, .. } if *level < self.level) {
             return;
         }
@@ -124,7 +119,7 @@ impl Journal for Queue {
                 waiting.events.push_back(event);
             } else {
                 waiting.dropped += 1;
-                self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+                self.dropped.fetch_add(1, Ordering::Relaxed);
             }
             was_empty
         };
@@ -168,6 +163,19 @@ mod tests {
         (0..CAPACITY + 3).for_each(|_| queue.note(line(Level::Debug)));
         assert_eq!(queue.drain().last(), Some(&Event::Dropped { count: 3 }));
         assert_eq!(queue.drain().len(), 0);
+    }
+
+    #[test]
+    fn what_nobody_hears_is_counted_and_not_kept() {
+        let queue = Queue::new(Level::Debug);
+        let (topic, group_id, data_id) = (String::new(), String::new(), String::new());
+        let resolved = Event::Resolved { topic, group_id, data_id };
+        queue.hear(Kind::Resolved, false);
+        queue.note(resolved.clone());
+        assert_eq!((queue.drain().len(), queue.counts().resolved), (0, 1));
+        queue.hear(Kind::Resolved, true);
+        queue.note(resolved);
+        assert_eq!((queue.drain().len(), queue.counts().resolved), (1, 2));
     }
 
     #[test]

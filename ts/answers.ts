@@ -1,7 +1,7 @@
 /**
  * What calls resolve with, made from what came back over the border.
  */
-import { InternalError, type KafkaRetryError } from './errors'
+import type { KafkaRetryError } from './errors'
 import { fromFault, type NativeFault, type NativePushAnswer, type NativeResolveAnswer } from './native'
 
 /** Where an entry stands; `docs/state-machine.md` has the drawing. */
@@ -32,16 +32,22 @@ export interface ResolvedMessage {
 export type AnswerOf<T> = T | { error: KafkaRetryError }
 
 /** The result of one failure; throws its error. */
-export function storedFailure({ ok, error }: NativePushAnswer): StoredFailure {
-  if (ok === null) throw faultOf(error)
-  const { id, retryCount, dueAt, state, failureId } = ok
+export function storedFailure(answer: NativePushAnswer): StoredFailure {
+  if (isFault(answer)) throw fromFault(answer.error)
+  const { id, retryCount, dueAt, state, failureId } = answer.pushed
   return { id, retryCount, dueAt: new Date(dueAt), state: state as EntryState, failureId }
 }
 
 /** The result of one success; throws its error. */
-export function resolvedMessage({ ok, error }: NativeResolveAnswer): ResolvedMessage {
-  if (ok === null) throw faultOf(error)
-  return ok.reason === null ? { deleted: ok.deleted } : { deleted: ok.deleted, reason: ok.reason }
+export function resolvedMessage(answer: NativeResolveAnswer): ResolvedMessage {
+  if (isFault(answer)) throw fromFault(answer.error)
+  const { deleted, reason } = answer.resolved
+  return reason === null ? { deleted } : { deleted, reason }
+}
+
+// By its own members: code of others may have given every object an `error`.
+function isFault(answer: object): answer is { error: NativeFault } {
+  return Object.hasOwn(answer, 'error')
 }
 
 /** The answers to an array, in its order: an error is an answer here, since the others have theirs. */
@@ -53,8 +59,4 @@ export function allAnswers<N, T>(answers: readonly N[], read: (answer: N) => T):
       return { error: error as KafkaRetryError }
     }
   })
-}
-
-function faultOf(fault: NativeFault | null): KafkaRetryError {
-  return fault === null ? new InternalError('KER_INTERNAL', 'an answer without result and error') : fromFault(fault)
 }

@@ -17,11 +17,20 @@ interface Registration {
 export class Events<Map extends { error: unknown }> {
   readonly #registrations: Record<string, Registration[]>
   readonly #unheard: (error: unknown) => void
+  readonly #onHeard: (name: keyof Map & string, isHeard: boolean) => void
 
-  /** `unheard` gets the payload of an `error` event without a listener, and what an `error` listener throws. */
-  constructor(names: readonly (keyof Map & string)[], unheard: (error: unknown) => void) {
+  /**
+   * `unheard` gets the payload of an `error` event without a listener, and what an `error` listener throws. `onHeard` is
+   * called when an event gets its first listener, and when it has lost its last one.
+   */
+  constructor(
+    names: readonly (keyof Map & string)[],
+    unheard: (error: unknown) => void,
+    onHeard: (name: keyof Map & string, isHeard: boolean) => void = () => undefined,
+  ) {
     this.#registrations = Object.fromEntries(names.map((name) => [name, []]))
     this.#unheard = unheard
+    this.#onHeard = onHeard
   }
 
   /** Calls `listener` at each event. The same listener may be registered more than once. */
@@ -38,7 +47,7 @@ export class Events<Map extends { error: unknown }> {
   off<Name extends keyof Map & string>(name: Name, listener: Listener<Map[Name]>): void {
     const registrations = this.#of('off', name)
     const index = registrations.findLastIndex((registration) => registration.listener === listener)
-    if (index >= 0) registrations.splice(index, 1)
+    if (index >= 0) this.#remove(name, registrations, index)
   }
 
   /** Whether anybody listens to the event. */
@@ -56,7 +65,7 @@ export class Events<Map extends { error: unknown }> {
         const index = registrations.indexOf(registration)
         // A listener that emitted the event itself has used it up.
         if (index < 0) continue
-        registrations.splice(index, 1)
+        this.#remove(name, registrations, index)
       }
       this.#call(name, registration.listener as Listener<Map[Name]>, payload)
     }
@@ -78,13 +87,19 @@ export class Events<Map extends { error: unknown }> {
     else this.emit('error', error)
   }
 
-  #add(method: string, name: string, listener: unknown, once: boolean): void {
+  #add(method: string, name: keyof Map & string, listener: unknown, once: boolean): void {
     const registrations = this.#of(method, name)
     if (typeof listener !== 'function') {
       const message = `${method}: listener must be a function; received ${received(listener)}`
       throw new ArgumentError('KER_ARGUMENT', message)
     }
     registrations.push({ listener: listener as Listener<never>, once })
+    if (registrations.length === 1) this.#onHeard(name, true)
+  }
+
+  #remove(name: keyof Map & string, registrations: Registration[], index: number): void {
+    registrations.splice(index, 1)
+    if (registrations.length === 0) this.#onHeard(name, false)
   }
 
   #of(method: string, name: unknown): Registration[] {

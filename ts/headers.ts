@@ -6,6 +6,7 @@ import { types } from 'node:util'
 import { bytesOf, type Bytes, type Views } from './bytes'
 import type { NativeHeader } from './native'
 import type { Place } from './place'
+import { wellFormed } from './text'
 
 /** One header value; null is a header without a value. */
 export type HeaderValue = Bytes | null
@@ -88,7 +89,8 @@ function addPair(pair: unknown, at: string, place: Place, add: Add): void {
 function nameOf(name: unknown, at: string, place: Place): string {
   // @platformatic/kafka gives names as bytes unless it is told otherwise.
   const text = types.isUint8Array(name) ? Buffer.from(name).toString() : name
-  return typeof text === 'string' && !text.includes('\0') ? text : place.refuse(at, nameExpected, name)
+  if (typeof text !== 'string' || text.includes('\0')) return place.refuse(at, nameExpected, name)
+  return wellFormed(text)
 }
 
 function valueOf(value: unknown, at: string, views: Views, place: Place): Uint8Array | null {

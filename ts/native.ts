@@ -7,6 +7,7 @@
  */
 import { isMainThread } from 'node:worker_threads'
 
+import { failureBatch, successBatch, type Batch } from './batch'
 import { loadFailure } from './binary'
 import { errorOf, InternalError, KafkaRetryError, type Outcome } from './errors'
 
@@ -45,21 +46,20 @@ export interface NativeFailure {
   failureId: string | null
 }
 
-/** An error as plain data, where one of many answers is an error. `details` is JSON. */
+/** An error as plain data, where one of many answers is an error. */
 export interface NativeFault {
   code: string
   message: string
   retriable: boolean
   outcome: string | null
-  details: string | null
+  details: Record<string, unknown> | null
   cause: string | null
 }
 
-/** The answer to one failure: exactly one of the two is there. */
-export interface NativePushAnswer {
-  ok: { id: string; retryCount: number; dueAt: number; state: string; failureId: string } | null
-  error: NativeFault | null
-}
+/** The answer to one failure. */
+export type NativePushAnswer =
+  | { pushed: { id: string; retryCount: number; dueAt: number; state: string; failureId: string } }
+  | { error: NativeFault }
 
 /** One success to record. */
 export interface NativeSuccess {
@@ -69,11 +69,8 @@ export interface NativeSuccess {
   headers: NativeHeader[] | null
 }
 
-/** The answer to one success: exactly one of the two is there. */
-export interface NativeResolveAnswer {
-  ok: { deleted: number; reason: string | null } | null
-  error: NativeFault | null
-}
+/** The answer to one success. */
+export type NativeResolveAnswer = { resolved: { deleted: number; reason: string | null } } | { error: NativeFault }
 
 /** One stored entry. `policy` is JSON, instants are epoch milliseconds. */
 export interface NativeEntry {
@@ -102,6 +99,7 @@ export type NativeOperation = 'requeue' | 'retryNow' | 'hold' | 'discard' | 'pur
 /** The native half of one handler. */
 export interface NativeHandler {
   onWake(wake: () => void): void
+  hear(event: string, isHeard: boolean): void
   drain(): string
   initialize(): Promise<void>
   push(failures: NativeFailure[]): Promise<NativePushAnswer[]>
@@ -122,7 +120,10 @@ export interface NativeHandler {
 }
 
 interface NativeModule {
-  Handler: new (options: string, endsWithThread: boolean) => NativeHandler
+  Handler: new (
+    options: string,
+    endsWithThread: boolean,
+  ) => Omit<NativeHandler, 'push' | 'resolve'> & Record<'push' | 'resolve', (...batch: Batch) => Promise<string>>
   checkOptions(options: string): string
   errorCodes(): string[]
 }
@@ -159,10 +160,11 @@ export function openHandler(options: string): NativeHandler {
   const native = crossed(() => new Handler(options, !isMainThread))
   return {
     onWake: (wake) => crossed(() => native.onWake(wake)),
+    hear: (event, isHeard) => crossed(() => native.hear(event, isHeard)),
     drain: () => crossed(() => native.drain()),
     initialize: () => crossing(() => native.initialize()),
-    push: (failures) => crossing(() => native.push(failures)),
-    resolve: (successes) => crossing(() => native.resolve(successes)),
+    push: async (failures) => answers(await crossing(() => native.push(...failureBatch(failures)))),
+    resolve: async (successes) => answers(await crossing(() => native.resolve(...successBatch(successes)))),
     startSweeps: () => crossing(() => native.startSweeps()),
     stopSweeps: () => crossing(() => native.stopSweeps()),
     sweep: () => crossing(() => native.sweep()),
@@ -177,6 +179,10 @@ export function openHandler(options: string): NativeHandler {
     setPaused: (topic, paused) => crossing(() => native.setPaused(topic, paused)),
     close: () => crossing(() => native.close()),
   }
+}
+
+function answers<Answer>(json: string): Answer[] {
+  return JSON.parse(json) as Answer[]
 }
 
 function crossed<T>(call: () => T): T {
@@ -218,7 +224,7 @@ export function fromFault(fault: NativeFault): KafkaRetryError {
   return errorOf(fault.code, fault.message, {
     retriable: fault.retriable,
     outcome: outcomeOf(fault.outcome),
-    details: fault.details === null ? undefined : (JSON.parse(fault.details) as Record<string, unknown>),
+    details: fault.details ?? undefined,
     cause: fault.cause === null ? undefined : new Error(fault.cause),
   })
 }

@@ -37,8 +37,12 @@ export class Session {
     this.#onClosing = onClosing
     const level = effectiveLevel(options.logLevel, options.logger)
     this.#logger = new Logger(options.logger, level, (error) => this.#reportLogger(error))
-    this.events = new Events<HandlerEvents>(handlerEventNames, (error) => this.#logUnheard(error))
     this.native = openHandler(options.toNative(level))
+    this.events = new Events<HandlerEvents>(
+      handlerEventNames,
+      (error) => this.#logUnheard(error),
+      (name, isHeard) => this.native.hear(name, isHeard),
+    )
     this.outbox = new Outbox(this.native)
     this.native.onWake(Session.#wakes(new WeakRef(this)))
     // Later in this turn, so that listeners which are added right after the constructor hear it.

@@ -173,7 +173,7 @@ function checkPostgres({ t, log }: Plans, from: number, when: string): void {
     .split(/^\d{4}-\d\d-\d\d .*LOG: /m)
     .filter((plan) => plan.includes('plan:'))
   const claims = plans.filter((plan) => plan.includes('FOR UPDATE SKIP LOCKED'))
-  const settlements = plans.filter((plan) => /Query Text: UPDATE.*json_to_recordset/s.test(plan))
+  const settlements = plans.filter((plan) => /Query Text: UPDATE.*json_(to_recordset|array_elements)/s.test(plan))
   t.true(claims.length > 0 && settlements.length > 0, when)
   const most = Math.max(...claims.map((plan) => Number(/LockRows .*actual rows=(\d+)/.exec(plan)?.[1])))
   t.log(when, 'locks', most)

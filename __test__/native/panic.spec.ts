@@ -21,8 +21,8 @@ const options = JSON.stringify({ db: { type: 'memory' }, kafka: { brokers: ['127
 
 const asynchronous: [name: string, ...args: unknown[]][] = [
   ['initialize'],
-  ['push', []],
-  ['resolve', []],
+  ['push', '[]', []],
+  ['resolve', '[]', []],
   ['startSweeps'],
   ['stopSweeps'],
   ['sweep'],
@@ -50,6 +50,7 @@ if (native.panicNext === undefined) {
       ['errorCodes', () => native.errorCodes()],
       ['buildStamp', () => native.buildStamp()],
       ['checkOptions', () => native.checkOptions(options)],
+      ['hear', () => handler['hear']?.('stored', true)],
       ['drain', () => handler['drain']?.()],
       ['onWake', () => handler['onWake']?.(() => undefined)],
       ['bootstrapServers', () => cluster['bootstrapServers']],

@@ -172,10 +172,21 @@ export class Reader {
       }
       const late = setTimeout(() => {
         this.waiting.delete(look)
-        reject(new Error(`after ${longest} ms only ${this.records.length} records were read`))
+        void this.missing().then((found) => reject(new Error(`after ${longest} ms only ${found}`)))
       }, longest)
       this.waiting.add(look)
     })
+  }
+
+  /** What was read beside what the topic holds: tells a slow reader from a copy that was never sent. */
+  private async missing(): Promise<string> {
+    const ends = await administer((admin) => admin.fetchTopicOffsets(this.topic)).catch((error: unknown) =>
+      String(error),
+    )
+    const read: Record<number, number> = {}
+    for (const { partition } of this.records) read[partition] = (read[partition] ?? 0) + 1
+    const state = JSON.stringify({ read, ends })
+    return `${this.records.length} records were read: ${state}`
   }
 
   async stop(): Promise<void> {

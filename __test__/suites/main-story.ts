@@ -66,7 +66,11 @@ function bytes(store: Backend): void {
       [null, 'no key'],
     ]
     const pushes = cases.map(([key, value], n) => ({ topic: bench.topic, key, value, dataId: `😀${n}` }))
-    await handler.pushError(pushes)
+    const answers = await handler.pushError(pushes)
+    t.deepEqual(
+      answers.filter((answer) => 'error' in answer),
+      [],
+    )
     await handler.runRetryTask()
     const reader = await bench.read()
     const records = await reader.until((all) => all.length === cases.length)

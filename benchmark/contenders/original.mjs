@@ -1,8 +1,7 @@
 // kafka-error-retry 2.1.5, as npm has it. It ends with its process only: it has no close().
 import { createRequire } from 'node:module'
-import process from 'node:process'
-import { setTimeout as pause } from 'node:timers/promises'
 import { closedLoop, failure } from '../measure/load.mjs'
+import { usage } from '../measure/usage.mjs'
 
 export async function open({ db, brokers, options = {} }) {
   const { KafkaErrorHandler } = createRequire(import.meta.url)('kafka-error-retry-2')
@@ -19,13 +18,7 @@ export async function open({ db, brokers, options = {} }) {
       closedLoop({ call: () => handler.pushError(failure()), callers, seconds, count }),
     call: ({ method, argument }) => handler[method](argument),
     run: () => handler.runRetryTask(),
-    rest: async ({ seconds }) => {
-      const cpu = process.cpuUsage()
-      await pause(seconds * 1_000)
-      const { user, system } = process.cpuUsage(cpu)
-      return { cpuSeconds: (user + system) / 1e6 }
-    },
-    memory: () => ({ rss: process.memoryUsage.rss() }),
+    ...usage,
     close: () => {},
   }
 }

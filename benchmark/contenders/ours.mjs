@@ -2,9 +2,8 @@
 import { rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import process from 'node:process'
-import { setTimeout as pause } from 'node:timers/promises'
 import { closedLoop, failure, paced } from '../measure/load.mjs'
+import { usage } from '../measure/usage.mjs'
 
 const { KafkaErrorHandler } = createRequire(import.meta.url)('../../index.js')
 
@@ -56,14 +55,7 @@ export async function open({ db, brokers, options = {} }) {
     /** How many entries match. */
     count: (filter) => handler.entries.count(filter),
     run: () => handler.runRetryTask(),
-    /** What the process used while nobody called it. */
-    rest: async ({ seconds }) => {
-      const cpu = process.cpuUsage()
-      await pause(seconds * 1_000)
-      const { user, system } = process.cpuUsage(cpu)
-      return { cpuSeconds: (user + system) / 1e6 }
-    },
-    memory: () => ({ rss: process.memoryUsage.rss() }),
+    ...usage,
     /** An empty SQLite file with so many rows in it; servers are filled by SQL. */
     refill: async ({ file, rows }) => {
       await handler.close()

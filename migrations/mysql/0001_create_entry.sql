@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS {entry} (
     topic VARBINARY(249) NOT NULL,
     data_id VARBINARY(320) NOT NULL,
     life BINARY(16) NOT NULL,
-    state VARBINARY(16) NOT NULL,
+    state ENUM('scheduled', 'leased', 'awaiting', 'dead', 'held') CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     reason VARBINARY(32) NOT NULL,
     due_at BIGINT NOT NULL,
     is_alone TINYINT NOT NULL,

@@ -8,12 +8,13 @@ use napi::threadsafe_function::ThreadsafeFunctionCallMode;
 use napi_derive::napi;
 use serde_json::json;
 
-use super::dto::{FailureIn, PushAnswer, ResolveAnswer, SuccessIn, headers};
 use super::options::checked;
 use super::outcome::{Outcome, promise, rejection};
+use super::reports::{AnswerOut, Bytes, FailureIn, Slots, SuccessIn, items};
 use super::testing;
 use crate::clock::SystemChance;
 use crate::domain::error::Outcome as Became;
+use crate::domain::event::Kind;
 use crate::domain::verbs::{Pushed, Resolved};
 use crate::domain::{Error, Result};
 use crate::flows::line::{Answer, Ticket, Work};
@@ -45,7 +46,11 @@ impl Handler {
     pub fn new(env: Env, options: String, ends_with_thread: Option<bool>) -> napi::Result<Self> {
         testing::in_call();
         let (options, rule) = checked(options).map_err(|error| rejection(env.raw(), &error))?;
-        Ok(Self { inner: Arc::new(runtime::Handler::new(options, rule)), ends_with_thread: ends_with_thread == Some(true) })
+        let inner = Arc::new(runtime::Handler::new(options, rule));
+        for kind in Kind::ALL {
+            inner.journal().hear(kind, false);
+        }
+        Ok(Self { inner, ends_with_thread: ends_with_thread == Some(true) })
     }
 
     /// Calls `wake` when `drain()` has something new. Weak: it keeps no process alive.
@@ -58,6 +63,16 @@ impl Handler {
             let _queued_or_not_needed = wake.call((), ThreadsafeFunctionCallMode::NonBlocking);
         });
         Ok(())
+    }
+
+    /// Whether anybody listens to an event; in the beginning nobody does. Names that everybody hears, such as `error`, are
+    /// taken and change nothing.
+    #[napi(catch_unwind)]
+    pub fn hear(&self, event: String, is_heard: bool) {
+        testing::in_call();
+        if let Some(kind) = Kind::named(&event) {
+            self.inner.journal().hear(kind, is_heard);
+        }
     }
 
     /// The events since the last time, as a JSON array.
@@ -75,38 +90,42 @@ impl Handler {
         promise(env, async move { inner.initialize().await })
     }
 
-    /// Records failures. Their places in the line are taken before it returns.
-    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Array<PushAnswer>>>")]
+    /// Records failures: a JSON array of `FailureIn`, and the bytes that it names. Their places in the line are taken
+    /// before it returns. Resolves with a JSON array of answers.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<string>>")]
     pub fn push<'env>(
         &self,
         env: &'env Env,
-        failures: Vec<FailureIn>,
-    ) -> napi::Result<PromiseRaw<'env, Outcome<Vec<PushAnswer>>>> {
-        let entered = self.enter_failures(failures);
+        failures: String,
+        #[napi(ts_arg_type = "Array<Uint8Array>")] bytes: Vec<Bytes>,
+    ) -> napi::Result<PromiseRaw<'env, Outcome<String>>> {
+        let entered = self.enter_failures(&failures, Slots::new(bytes));
         promise(env, async move {
             let mut answers = Vec::new();
             for (failure_id, ticket) in entered? {
                 let result = pushed(ticket).await.map_err(|error| with_failure_id(error, failure_id.as_deref()));
-                answers.push(result.into());
+                answers.push(AnswerOut::from(result));
             }
-            Ok(answers)
+            text(&answers)
         })
     }
 
-    /// Records successes. Their places in the line are taken before it returns.
-    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<Array<ResolveAnswer>>>")]
+    /// Records successes: a JSON array of `SuccessIn`, and the bytes that it names. Their places in the line are taken
+    /// before it returns. Resolves with a JSON array of answers.
+    #[napi(catch_unwind, ts_return_type = "Promise<Outcome<string>>")]
     pub fn resolve<'env>(
         &self,
         env: &'env Env,
-        successes: Vec<SuccessIn>,
-    ) -> napi::Result<PromiseRaw<'env, Outcome<Vec<ResolveAnswer>>>> {
-        let entered = self.enter_successes(successes);
+        successes: String,
+        #[napi(ts_arg_type = "Array<Uint8Array>")] bytes: Vec<Bytes>,
+    ) -> napi::Result<PromiseRaw<'env, Outcome<String>>> {
+        let entered = self.enter_successes(&successes, Slots::new(bytes));
         promise(env, async move {
             let mut answers = Vec::new();
             for ticket in entered? {
-                answers.push(resolved(ticket).await.into());
+                answers.push(AnswerOut::from(resolved(ticket).await));
             }
-            Ok(answers)
+            text(&answers)
         })
     }
 
@@ -148,27 +167,24 @@ impl Handler {
 type Entered<T> = Result<Vec<T>>;
 
 impl Handler {
-    fn enter_failures(&self, failures: Vec<FailureIn>) -> Entered<(Option<String>, Result<Ticket>)> {
+    fn enter_failures(&self, failures: &str, mut bytes: Slots) -> Entered<(Option<String>, Result<Ticket>)> {
         let parts = self.inner.parts()?;
         let options = self.inner.options();
         let reporter = self.reporter(parts.max_payload);
         let enter = |failure: FailureIn| {
-            let failure = failure.into_report(&options.policy).and_then(|report| reporter.failure(report));
+            let report = failure.into_report(&mut bytes, &options.policy);
+            let failure = report.and_then(|report| reporter.failure(report));
             let id = failure.as_ref().ok().map(|failure| failure.failure_id.to_string());
             (id, failure.and_then(|failure| parts.writer.enter(Work::Push(failure))))
         };
-        Ok(failures.into_iter().map(enter).collect())
+        Ok(items(failures)?.into_iter().map(enter).collect())
     }
 
-    fn enter_successes(&self, successes: Vec<SuccessIn>) -> Entered<Result<Ticket>> {
+    fn enter_successes(&self, successes: &str, mut bytes: Slots) -> Entered<Result<Ticket>> {
         let parts = self.inner.parts()?;
         let reporter = self.reporter(parts.max_payload);
-        let enter = |success: SuccessIn| {
-            let given = success.headers.map(headers);
-            let success = reporter.success(success.group_id, success.topic, success.data_id, given.as_ref());
-            parts.writer.enter(Work::Resolve(success))
-        };
-        Ok(successes.into_iter().map(enter).collect())
+        let enter = |success: SuccessIn| parts.writer.enter(Work::Resolve(success.into_success(&mut bytes, &reporter)?));
+        Ok(items(successes)?.into_iter().map(enter).collect())
     }
 
     fn reporter(&self, max_payload: u64) -> Reporter<'_> {
@@ -182,6 +198,10 @@ impl Handler {
             journal: &**self.inner.journal(),
         }
     }
+}
+
+fn text(answers: &[AnswerOut]) -> Result<String> {
+    serde_json::to_string(answers).map_err(|error| Error::internal("the answers cannot be written").caused_by(error))
 }
 
 async fn pushed(ticket: Result<Ticket>) -> Result<Pushed> {

@@ -10,6 +10,7 @@ mod mock;
 mod operate;
 mod options;
 mod outcome;
+mod reports;
 #[cfg(feature = "testing")]
 mod testing;
 #[cfg(not(feature = "testing"))]

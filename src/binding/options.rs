@@ -30,7 +30,6 @@ pub fn check_options(options: String) -> String {
 /// Options and schedule rule, if nothing is wrong with them.
 pub fn checked(options: String) -> Result<(Options, Option<Rule>)> {
     let options = read(&options)?;
-
     let (problems, rule) = problems(&options);
     if problems.is_empty() {
         return Ok((options, rule));

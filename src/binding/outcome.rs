@@ -8,7 +8,7 @@ use std::future::Future;
 
 use napi::bindgen_prelude::{FromNapiValue, Object, PromiseRaw, ToNapiValue, TypeName, Unknown, ValueType};
 use napi::{Env, JsValue, sys};
-use napi_derive::napi;
+use serde::Serialize;
 
 use super::testing;
 use crate::domain::{Error, Result};
@@ -70,29 +70,28 @@ fn details(error: &Error) -> Option<serde_json::Value> {
 }
 
 /// An error as plain data, where it is one of many answers.
-#[napi(object, use_nullable = true)]
+#[derive(Serialize)]
 pub struct Fault {
     /// The stable code.
-    pub code: String,
+    code: &'static str,
     /// For people.
-    pub message: String,
+    message: String,
     /// The same call may succeed later.
-    pub retriable: bool,
+    retriable: bool,
     /// `not_done`, `unknown` or null.
-    pub outcome: Option<String>,
-    /// JSON.
-    pub details: Option<String>,
+    outcome: Option<&'static str>,
+    details: Option<serde_json::Value>,
     /// Text of the foreign error.
-    pub cause: Option<String>,
+    cause: Option<String>,
 }
 
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self {
-            code: error.code.as_str().to_owned(),
+            code: error.code.as_str(),
             retriable: error.code.is_retriable(),
-            outcome: error.outcome.map(|outcome| outcome.as_str().to_owned()),
-            details: details(&error).map(|details| details.to_string()),
+            outcome: error.outcome.map(crate::domain::error::Outcome::as_str),
+            details: details(&error),
             cause: error.source.as_ref().map(ToString::to_string),
             message: error.message,
         }
@@ -100,19 +99,22 @@ impl From<Error> for Fault {
 }
 
 /// A promise of what `work` comes to. It runs on our own threads, so it goes on when its caller's environment ends, and
-/// a panic in it is a rejection and nothing more.
+/// a panic in it is a rejection and nothing more. The promise is settled from the thread that did the work: napi's own
+/// runtime would be one more thread to wake for each call.
 pub fn promise<T>(env: &Env, work: impl Future<Output = Result<T>> + Send + 'static) -> napi::Result<PromiseRaw<'_, Outcome<T>>>
 where
     T: ToNapiValue + Send + 'static,
 {
     testing::in_call();
+    let (deferred, promise) = env.create_deferred()?;
     let running = THREADS.spawn(async move {
         testing::in_work();
         work.await
     });
-    env.spawn_future(async move {
+    THREADS.spawn(async move {
         let result =
             running.await.unwrap_or_else(|failed| Err(Error::internal("a part of kafka-error-retry panicked").caused_by(failed)));
-        Ok(Outcome(result))
-    })
+        deferred.resolve(move |_| Ok(Outcome(result)));
+    });
+    Ok(PromiseRaw::new(env.raw(), promise.raw()))
 }

@@ -1,12 +1,10 @@
 //! Rows of 2.x (`business_errors`) that became entries. They are marked, not moved: a 2.x process that still runs may
 //! report their success, by deleting the row, or their failure, by counting it up.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::decide;
-use super::entry::{Entry, Reason, Redelivery, State};
+use super::entry::{Entry, Reason, Redelivery};
 use super::policy::RetryPolicy;
 use super::verbs::Settlement;
 use super::zone::Zone;
@@ -131,16 +129,7 @@ impl Adopted {
 /// What failures that a 2.x process counted make of the entry.
 #[must_use]
 pub fn failed_there(entry: &Entry, times: u32, adopted: Adopted, chance: f64) -> Settlement {
-    let retry_count = entry.retry_count.saturating_add(times);
-    let is_spent = entry.policy.is_spent(retry_count);
-    Settlement {
-        state: if is_spent { State::Dead } else { State::Scheduled },
-        due_in: if is_spent { Duration::ZERO } else { entry.policy.delay(retry_count, chance) },
-        retry_count,
-        failed_generation: entry.generation,
-        adopted: Some(adopted),
-        ..decide::given_back(entry, Reason::Failed, Duration::ZERO)
-    }
+    Settlement { is_alone: entry.is_alone, adopted: Some(adopted), ..decide::failed_times(entry, times, Reason::Failed, chance) }
 }
 
 #[cfg(test)]

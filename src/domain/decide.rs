@@ -91,7 +91,13 @@ const fn back(entry: &Entry, reason: Reason, due_in: Duration) -> Settlement {
 /// A counted attempt: waits the policy's delay, or is dead.
 #[must_use]
 pub fn failed(entry: &Entry, reason: Reason, chance: f64) -> Settlement {
-    let retry_count = entry.retry_count.saturating_add(1);
+    failed_times(entry, 1, reason, chance)
+}
+
+/// So many attempts that are counted at once.
+#[must_use]
+pub fn failed_times(entry: &Entry, times: u32, reason: Reason, chance: f64) -> Settlement {
+    let retry_count = entry.retry_count.saturating_add(times);
     let is_spent = entry.policy.is_spent(retry_count);
     Settlement {
         state: if is_spent { State::Dead } else { State::Scheduled },

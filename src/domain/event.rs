@@ -91,6 +91,39 @@ pub enum Event {
     },
 }
 
+/// The events that are counted, and that only listeners want: nobody logs them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Event::Stored`].
+    Stored,
+    /// [`Event::Redelivered`].
+    Redelivered,
+    /// [`Event::Resolved`].
+    Resolved,
+    /// [`Event::Dead`].
+    Dead,
+    /// [`Event::DeliveryFailed`].
+    DeliveryFailed,
+}
+
+impl Kind {
+    /// All of them, in the order of their declaration.
+    pub const ALL: [Self; 5] = [Self::Stored, Self::Redelivered, Self::Resolved, Self::Dead, Self::DeliveryFailed];
+
+    /// By the name that its event has in JSON.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "stored" => Some(Self::Stored),
+            "redelivered" => Some(Self::Redelivered),
+            "resolved" => Some(Self::Resolved),
+            "dead" => Some(Self::Dead),
+            "deliveryFailed" => Some(Self::DeliveryFailed),
+            _ => None,
+        }
+    }
+}
+
 /// Text of a warning or error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Notice {
@@ -150,9 +183,29 @@ pub enum Level {
 }
 
 impl Event {
+    /// Which of the counted ones it is.
+    #[must_use]
+    pub const fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Stored { .. } => Some(Kind::Stored),
+            Self::Redelivered { .. } => Some(Kind::Redelivered),
+            Self::Resolved { .. } => Some(Kind::Resolved),
+            Self::Dead { .. } => Some(Kind::Dead),
+            Self::DeliveryFailed { .. } => Some(Kind::DeliveryFailed),
+            Self::Warning(_) | Self::Error(_) | Self::Log { .. } | Self::Dropped { .. } => None,
+        }
+    }
+
     /// A warning.
     pub fn warning(code: &str, message: impl Into<String>, details: Value) -> Self {
         Self::Warning(Notice { code: code.to_owned(), message: message.into(), details })
+    }
+
+    /// A success that forgot an entry.
+    #[must_use]
+    pub fn resolved(identity: &Identity) -> Self {
+        let Identity { group, topic, data_id, .. } = identity.clone();
+        Self::Resolved { topic, group_id: group, data_id }
     }
 
     /// An error, from one of ours.

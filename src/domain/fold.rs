@@ -54,7 +54,7 @@ pub fn fold(existing: Vec<Entry>, now: Timestamp, failures: &[NewFailure]) -> Fo
             count(entry, failure, now)
         } else {
             let entry = first(failure, now);
-            let effect = if entry.state == State::Dead { Effect::Died } else { Effect::Counted };
+            let effect = Effect::counted(entry.state);
             entries.insert(failure.identity.clone(), entry);
             effect
         };
@@ -101,8 +101,7 @@ pub fn newborn(failure: &NewFailure) -> Written {
 /// The answer to a first failure that was recorded.
 #[must_use]
 pub const fn born(newborn: &Entry, failure: &NewFailure, id: i64, due_at: Timestamp) -> Pushed {
-    let effect = if matches!(newborn.state, State::Dead) { Effect::Died } else { Effect::Counted };
-    Pushed { id, due_at, ..answer(newborn, failure, effect) }
+    Pushed { id, due_at, ..answer(newborn, failure, Effect::counted(newborn.state)) }
 }
 
 /// A new life.
@@ -160,7 +159,7 @@ fn count(entry: &mut Entry, failure: &NewFailure, now: Timestamp) -> Effect {
             entry.reason = Reason::Failed;
             entry.is_alone = false;
             schedule(entry, now, failure.chance);
-            if entry.state == State::Dead { Effect::Died } else { Effect::Counted }
+            Effect::counted(entry.state)
         }
     }
 }

@@ -112,6 +112,12 @@ pub fn is_topic(name: &str) -> bool {
     (1..=249).contains(&name.len()) && name.bytes().all(is_allowed) && name != "." && name != ".."
 }
 
+/// What `pushError` takes for an id; TypeScript checks the same before a call.
+#[must_use]
+pub fn is_data_id(id: &str) -> bool {
+    (1..=255).contains(&id.len()) && !id.contains('\0')
+}
+
 /// What a database may be called: it goes into SQL, quoted, after this check.
 #[must_use]
 pub fn is_database(name: &str) -> bool {

@@ -68,6 +68,14 @@ pub enum Effect {
     Nothing,
 }
 
+impl Effect {
+    /// Of a failure that counted and left the entry in this state.
+    #[must_use]
+    pub const fn counted(state: State) -> Self {
+        if matches!(state, State::Dead) { Self::Died } else { Self::Counted }
+    }
+}
+
 /// A success to record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Success {

@@ -190,8 +190,7 @@ async fn resolve(store: &dyn Store, gone: &[Success], journal: &dyn Journal) -> 
     for (Success { identity, .. }, answer) in gone.iter().zip(answers) {
         if answer == Resolved::Deleted {
             resolved += 1;
-            let (topic, group_id, data_id) = (identity.topic.clone(), identity.group.clone(), identity.data_id.clone());
-            journal.note(Event::Resolved { topic, group_id, data_id });
+            journal.note(Event::resolved(identity));
         }
     }
     resolved

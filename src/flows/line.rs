@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::domain::entry::{Identity, RecentFailures, State};
+use crate::domain::entry::{Identity, RecentFailures};
 use crate::domain::error::{Conflict, Outcome};
 use crate::domain::verbs::{Effect, NewFailure, Pushed, Resolved, Success};
 use crate::domain::{Error, ErrorCode, Result};
@@ -122,8 +122,7 @@ impl Item {
     pub fn told(&self, answer: &Answer) -> Answer {
         match answer {
             Answer::Pushed(pushed) if pushed.effect == Effect::Nothing && self.progress.is_doubtful.load(Ordering::Acquire) => {
-                let effect = if pushed.state == State::Dead { Effect::Died } else { Effect::Counted };
-                Answer::Pushed(Pushed { effect, ..pushed.clone() })
+                Answer::Pushed(Pushed { effect: Effect::counted(pushed.state), ..pushed.clone() })
             }
             Answer::Pushed(_) | Answer::Resolved(_) => answer.clone(),
         }

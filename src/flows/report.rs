@@ -165,10 +165,7 @@ pub fn note(journal: &dyn Journal, work: &Work, answer: &Answer) {
                 journal.note(Event::Dead { subject: subject(), retry_count: pushed.retry_count, reason: "failed" });
             }
         }
-        Answer::Resolved(Resolved::Deleted) => {
-            let Identity { group, topic, data_id, .. } = identity.clone();
-            journal.note(Event::Resolved { topic, group_id: group, data_id });
-        }
+        Answer::Resolved(Resolved::Deleted) => journal.note(Event::resolved(identity)),
         Answer::Resolved(Resolved::Unknown | Resolved::NewerFailure) => {}
     }
 }

@@ -155,9 +155,10 @@ fn client_config(mut settings: BTreeMap<String, String>, log_level: RDKafkaLogLe
     config
 }
 
-/// Makes OpenSSL ready without its clean-up at `exit()`. It must come before librdkafka's own initialization, which
-/// registers that clean-up: a process that ended while a thread of librdkafka or ours was still at work in OpenSSL
-/// would end by SIGSEGV.
+/// Makes OpenSSL ready without its clean-up at `exit()`.
+///
+/// It must come before librdkafka's own initialization, which registers that clean-up: a process that ended while a
+/// thread of librdkafka or ours was still at work in OpenSSL would end by SIGSEGV.
 pub fn initialize_openssl() {
     openssl_sys::init();
 }

@@ -99,6 +99,22 @@ impl Tables {
         };
         due.into_iter().take_while(fits).map(|entry| entry.id).collect()
     }
+
+    fn push(&mut self, failures: &[NewFailure], now: Timestamp) -> Vec<Pushed> {
+        let identities: BTreeSet<&Identity> = failures.iter().map(|failure| &failure.identity).collect();
+        let existing =
+            identities.into_iter().filter_map(|identity| self.find(identity)).map(|row| row.stored.entry.clone()).collect();
+        let mut folded = fold(existing, now, failures);
+        let mut ids = HashMap::new();
+        for written in folded.inserts.drain(..) {
+            let identity = written.entry.identity.clone();
+            ids.insert(identity, self.write(written));
+        }
+        for written in folded.updates.drain(..) {
+            self.write(written);
+        }
+        folded.answers(&ids)
+    }
 }
 
 #[async_trait]
@@ -108,30 +124,15 @@ impl Store for MemoryStore {
     }
 
     async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
-        let mut tables = self.tables();
-        let identities: BTreeSet<&Identity> = failures.iter().map(|failure| &failure.identity).collect();
-        let existing =
-            identities.into_iter().filter_map(|identity| tables.find(identity)).map(|row| row.stored.entry.clone()).collect();
-        let mut folded = fold(existing, self.clock.now(), failures);
-        let mut ids = HashMap::new();
-        for written in folded.inserts.drain(..) {
-            let identity = written.entry.identity.clone();
-            ids.insert(identity, tables.write(written));
-        }
-        for written in folded.updates.drain(..) {
-            tables.write(written);
-        }
-        Ok(folded.answers(&ids))
+        Ok(self.tables().push(failures, self.clock.now()))
     }
 
     async fn push_new(&self, failures: &[NewFailure]) -> Result<Vec<Option<Pushed>>> {
-        let is_new: Vec<bool> = {
-            let tables = self.tables();
-            failures.iter().map(|failure| tables.find(&failure.identity).is_none()).collect()
-        };
+        let mut tables = self.tables();
+        let is_new: Vec<bool> = failures.iter().map(|failure| tables.find(&failure.identity).is_none()).collect();
         let new: Vec<NewFailure> =
             failures.iter().zip(&is_new).filter(|(_, new)| **new).map(|(failure, _)| failure.clone()).collect();
-        let mut pushed = self.push(&new).await?.into_iter();
+        let mut pushed = tables.push(&new, self.clock.now()).into_iter();
         Ok(is_new.into_iter().map(|new| if new { pushed.next() } else { None }).collect())
     }
 

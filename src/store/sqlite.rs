@@ -82,21 +82,25 @@ pub fn engine(options: &DbOptions, schema: Schema, acquire: Duration) -> Box<dyn
 
 impl SqliteEngine {
     /// SQLite cannot tell a file that is missing from one that cannot be opened.
-    fn unopened(&self, error: sqlx::Error) -> Error {
-        let error = refused(error);
-        match self.connect.get_filename().try_exists() {
-            Ok(false) => {
-                Error { message: "the database file does not exist".to_owned(), ..error }.with_conflict(Conflict::NoDatabase)
-            }
-            _ => error,
-        }
+    fn is_missing(&self) -> bool {
+        matches!(self.connect.get_filename().try_exists(), Ok(false))
     }
+}
+
+fn missing(error: sqlx::Error) -> Error {
+    let error = Error { message: "the database file does not exist".to_owned(), ..refused(error) };
+    error.with_conflict(Conflict::NoDatabase)
 }
 
 #[async_trait]
 impl Engine for SqliteEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
-        let connection = self.writer.acquire().await.map_err(|error| self.unopened(error))?;
+        let connection = match self.writer.acquire().await {
+            Err(error) if self.is_missing() => return Err(missing(error)),
+            // Somebody else may have made the file since.
+            Err(sqlx::Error::Database(_)) => self.writer.acquire().await.map_err(refused)?,
+            other => other.map_err(refused)?,
+        };
         Ok(Box::new(SqliteSession::new(connection)))
     }
 

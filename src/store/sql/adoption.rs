@@ -19,15 +19,13 @@ use crate::domain::fold::Written;
 use crate::domain::headers::Headers;
 use crate::domain::message::{Message, Origin};
 use crate::domain::time::Timestamp;
-use crate::domain::validate::{is_database, is_topic};
+use crate::domain::validate::{is_data_id, is_database, is_topic};
 use crate::domain::{Error, Result};
 
 /// Rows of one statement.
 const ROWS: usize = 128;
 /// The most rows of 2.x that one entry stands for; more duplicates than these stay where they are.
 const DUPLICATES: usize = 100;
-/// What `pushError` takes.
-const DATA_ID: std::ops::RangeInclusive<usize> = 1..=255;
 
 const OPEN: &str = "(reachMaxRetryCount = 0 OR reachMaxRetryCount IS NULL)";
 const SPENT: &str = "reachMaxRetryCount = 1";
@@ -164,7 +162,7 @@ async fn read(
                 created_at: cells.maybe_int()?,
                 updated_at: cells.maybe_int()?,
             };
-            if !is_topic(&topic) || !DATA_ID.contains(&data_id.len()) || data_id.contains('\0') {
+            if !is_topic(&topic) || !is_data_id(&data_id) {
                 refused += 1;
                 continue;
             }
