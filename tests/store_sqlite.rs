@@ -7,9 +7,10 @@ mod store_suite;
 use std::path::Path;
 use std::sync::Arc;
 
-use kafka_error_retry::clock::SystemClock;
+use kafka_error_retry::clock::{SystemChance, SystemClock};
 use kafka_error_retry::domain::options::Options;
 use kafka_error_retry::ports::Store;
+use kafka_error_retry::store::steady::Steady;
 use store_suite::fixture::Bench;
 
 fn store(file: &Path) -> Arc<dyn Store> {
@@ -26,7 +27,7 @@ async fn open() -> Option<Bench> {
 
 store_suite!(open);
 
-/// Whether a file is missing is asked after it could not be opened, and somebody else may have made it in between.
+/// Some find no file, and some find one that another has just made.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_file_that_many_make_at_once_is_made() {
     for _ in 0..20 {
@@ -34,7 +35,7 @@ async fn a_file_that_many_make_at_once_is_made() {
         let file = folder.path().join("retry.db");
         let makers: Vec<_> = (0..16)
             .map(|_| {
-                let store = store(&file);
+                let store = Steady::new(store(&file), Arc::new(SystemClock::default()), Arc::new(SystemChance), None);
                 tokio::spawn(async move {
                     let made = store.migrate().await;
                     store.close().await;

@@ -14,8 +14,9 @@ type Batch =
   | { verb: 'push'; waiting: Waiting<NativeFailure, NativePushAnswer>[] }
   | { verb: 'resolve'; waiting: Waiting<NativeSuccess, NativeResolveAnswer>[] }
 
-// Beyond it a turn makes several calls, so that a native queue which is nearly full can still take the first of them.
-const largestBatch = 500
+// A batch is answered as one: larger ones would keep callers together whose transactions have ended one after the other.
+// And a native queue which is nearly full can still take the first ones of a turn.
+const largestBatch = 32
 
 /** The queue of one handler. */
 export class Outbox {

@@ -34,28 +34,31 @@ async function onServer(options, { database, addresses, say, save }) {
   const { prepare } = await import(`../databases/${database}.mjs`)
   const server = await prepare(addresses[database])
   const brokers = addresses.kafka
+  const hand = await startContender('by-hand', { db: server.url, connect: database })
   const contenders = [
     { name: 'ours', process: await startContender('ours', { db: server.url, brokers }) },
-    { name: 'byHand', process: await startContender('by-hand', { db: server.url, connect: database }) },
+    { name: 'byHand', process: hand },
+    { name: 'rowByRow', table: 'byHand', method: 'pushRowByRow', process: hand },
   ]
   if (database === 'mariadb' && options.original) {
     contenders.push({ name: 'original', process: await startContender('original', { db: server.url, brokers }) })
   }
   try {
     // The first row is the pattern of those that are filled in; and nobody is measured cold.
-    for (const { process } of contenders) await process.ask('push', { callers: 8, count: 800 })
+    for (const { method = 'push', process } of contenders) await process.ask(method, { callers: 8, count: 800 })
     for (const size of options.sizes) {
       const present = contenders.filter(({ name }) => name !== 'original' || size <= options.originalUpTo)
       say(`${server.name}: filling ${size} rows`)
-      for (const { name } of present) await server.fill(name, size)
+      for (const { name, table } of present) if (!table) await server.fill(name, size)
       for (const callers of options.callers) {
         const results = await interleaved({
           rounds: options.rounds,
-          contenders: present,
-          play: async ({ name, process }) => {
-            if (size <= SMALL) await server.fill(name, size)
+          // A transaction of one row is what the raw limit is for one caller.
+          contenders: present.filter(({ name }) => name !== 'rowByRow' || callers > 1),
+          play: async ({ name, table = name, method = 'push', process }) => {
+            if (size <= SMALL) await server.fill(table, size)
             const before = await server.statements()
-            const round = await process.ask('push', { callers, seconds: options.seconds })
+            const round = await process.ask(method, { callers, seconds: options.seconds })
             return { ...round, statements: difference(before, await server.statements()) }
           },
         })
@@ -64,7 +67,7 @@ async function onServer(options, { database, addresses, say, save }) {
       }
     }
   } finally {
-    for (const { process } of contenders) await process.stop()
+    for (const process of new Set(contenders.map((contender) => contender.process))) await process.stop()
     await server.close()
   }
 }

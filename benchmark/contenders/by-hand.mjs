@@ -1,5 +1,6 @@
-// The raw limit of a database: what somebody would write by hand for this one purpose, with nothing around it. One
-// connection, one prepared upsert of as many rows as there are callers, each its own transaction.
+// The database by hand: what somebody would write for this one purpose, with nothing around it, over one connection. In two
+// ways: a transaction with an upsert for each caller, and, as the raw limit, one upsert of as many rows as there are
+// callers, which commits by itself. All upserts are prepared.
 import { closedLoop, failure } from '../measure/load.mjs'
 import { HAND_COLUMNS } from '../databases/hand-table.mjs'
 
@@ -7,15 +8,16 @@ export async function open({ db, connect, brokers }) {
   const { default: driver } = await import(`../databases/${connect}.mjs`)
   const client = await driver(db)
   return {
-    push: async ({ callers, seconds, count }) => {
+    push: ({ callers, ...limits }) => {
       const upsert = client.upsert(callers)
-      const loop = await closedLoop({
-        call: () => upsert(Array.from({ length: callers }, row).flat()),
-        callers: 1,
-        seconds,
-        count: count === undefined ? undefined : Math.ceil(count / callers),
-      })
-      return { ...loop, calls: loop.calls * callers, perSecond: loop.perSecond * callers }
+      return together({ callers, ...limits, call: () => upsert(Array.from({ length: callers }, row).flat()) })
+    },
+    pushRowByRow: ({ callers, ...limits }) => {
+      const upsert = client.upsert(1)
+      const all = async () => {
+        for (let n = 0; n < callers; n++) await upsert(row())
+      }
+      return together({ callers, ...limits, call: () => client.transaction(all) })
     },
     /** Claim, send, settle, a thousand rows at a time, until nothing is due. */
     sweep: async () => {
@@ -38,6 +40,13 @@ export async function open({ db, connect, brokers }) {
     },
     close: () => client.close(),
   }
+}
+
+/** All callers at once, again and again. */
+async function together({ call, callers, seconds, count }) {
+  const times = count === undefined ? undefined : Math.ceil(count / callers)
+  const loop = await closedLoop({ call, callers: 1, seconds, count: times })
+  return { ...loop, calls: loop.calls * callers, perSecond: loop.perSecond * callers }
 }
 
 function row() {

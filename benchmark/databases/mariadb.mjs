@@ -20,6 +20,11 @@ export default async function connect(url) {
         'ON DUPLICATE KEY UPDATE retry_count = retry_count + 1, due_at = VALUES(due_at), msg_value = VALUES(msg_value)'
       return (values) => connection.execute(sql, values)
     },
+    transaction: async (work) => {
+      await connection.query('BEGIN')
+      await work()
+      await connection.query('COMMIT')
+    },
     /** Takes so many due rows for ten minutes, in one transaction. */
     claim: async (limit) => {
       await connection.query('BEGIN')

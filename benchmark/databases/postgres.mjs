@@ -21,6 +21,11 @@ export default async function connect(url) {
         'due_at = EXCLUDED.due_at, msg_value = EXCLUDED.msg_value'
       return (values) => client.query({ name: `upsert-${rows}`, text, values })
     },
+    transaction: async (work) => {
+      await client.query('BEGIN')
+      await work()
+      await client.query('COMMIT')
+    },
     /** Takes so many due rows for ten minutes, in one transaction. */
     claim: async (limit) => {
       const now = Date.now()

@@ -19,6 +19,7 @@ use crate::domain::verbs::{Pushed, Resolved};
 use crate::domain::{Error, Result};
 use crate::flows::line::{Answer, Ticket, Work};
 use crate::flows::report::Reporter;
+use crate::flows::writer::Held;
 use crate::runtime::{self, THREADS};
 
 /// One handler. JavaScript asks; nothing here calls back but `wake`, which only says that there is something to drain.
@@ -102,7 +103,7 @@ impl Handler {
         let entered = self.enter_failures(&failures, Slots::new(bytes));
         promise(env, async move {
             let mut answers = Vec::new();
-            for (failure_id, ticket) in entered? {
+            for (failure_id, ticket) in let_go(entered)? {
                 let result = pushed(ticket).await.map_err(|error| with_failure_id(error, failure_id.as_deref()));
                 answers.push(AnswerOut::from(result));
             }
@@ -122,7 +123,7 @@ impl Handler {
         let entered = self.enter_successes(&successes, Slots::new(bytes));
         promise(env, async move {
             let mut answers = Vec::new();
-            for ticket in entered? {
+            for ticket in let_go(entered)? {
                 answers.push(AnswerOut::from(resolved(ticket).await));
             }
             text(&answers)
@@ -164,27 +165,33 @@ impl Handler {
     }
 }
 
-type Entered<T> = Result<Vec<T>>;
+/// Calls with their places in the line, and the writer, which is still held.
+type Entered<T> = Result<(Vec<T>, Held)>;
+
+/// On the writer's own thread: to wake it from JavaScript's would cost a second change of threads.
+fn let_go<T>(entered: Entered<T>) -> Result<Vec<T>> {
+    entered.map(|(calls, _held)| calls)
+}
 
 impl Handler {
     fn enter_failures(&self, failures: &str, mut bytes: Slots) -> Entered<(Option<String>, Result<Ticket>)> {
         let parts = self.inner.parts()?;
         let options = self.inner.options();
-        let reporter = self.reporter(parts.max_payload);
+        let (reporter, held) = (self.reporter(parts.max_payload), parts.writer.hold());
         let enter = |failure: FailureIn| {
             let report = failure.into_report(&mut bytes, &options.policy);
             let failure = report.and_then(|report| reporter.failure(report));
             let id = failure.as_ref().ok().map(|failure| failure.failure_id.to_string());
-            (id, failure.and_then(|failure| parts.writer.enter(Work::Push(failure))))
+            (id, failure.and_then(|failure| held.enter(Work::Push(failure))))
         };
-        Ok(items(failures)?.into_iter().map(enter).collect())
+        Ok((items(failures)?.into_iter().map(enter).collect(), held))
     }
 
     fn enter_successes(&self, successes: &str, mut bytes: Slots) -> Entered<Result<Ticket>> {
         let parts = self.inner.parts()?;
-        let reporter = self.reporter(parts.max_payload);
-        let enter = |success: SuccessIn| parts.writer.enter(Work::Resolve(success.into_success(&mut bytes, &reporter)?));
-        Ok(items(successes)?.into_iter().map(enter).collect())
+        let (reporter, held) = (self.reporter(parts.max_payload), parts.writer.hold());
+        let enter = |success: SuccessIn| held.enter(Work::Resolve(success.into_success(&mut bytes, &reporter)?));
+        Ok((items(successes)?.into_iter().map(enter).collect(), held))
     }
 
     fn reporter(&self, max_payload: u64) -> Reporter<'_> {

@@ -4,7 +4,10 @@
 //! carry our code, but it can carry a JavaScript value, so the JavaScript error is made here, on the JavaScript thread,
 //! and handed on as that value.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
 
 use napi::bindgen_prelude::{FromNapiValue, Object, PromiseRaw, ToNapiValue, TypeName, Unknown, ValueType};
 use napi::{Env, JsValue, sys};
@@ -107,14 +110,23 @@ where
 {
     testing::in_call();
     let (deferred, promise) = env.create_deferred()?;
-    let running = THREADS.spawn(async move {
+    let work = async move {
         testing::in_work();
         work.await
-    });
+    };
     THREADS.spawn(async move {
-        let result =
-            running.await.unwrap_or_else(|failed| Err(Error::internal("a part of kafka-error-retry panicked").caused_by(failed)));
+        let result = caught(work).await;
         deferred.resolve(move |_| Ok(Outcome(result)));
     });
     Ok(PromiseRaw::new(env.raw(), promise.raw()))
+}
+
+/// A panic in `work` as an error. Work that panicked is not polled again.
+async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Err(Error::internal("a part of kafka-error-retry panicked"))))
+    })
+    .await
 }

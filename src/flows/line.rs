@@ -177,13 +177,16 @@ pub fn locked_for_too_long(error: Error) -> Error {
 #[derive(Default)]
 pub struct Line {
     items: VecDeque<Item>,
-    /// Identities with an item that is retried by itself; later items of theirs wait behind it.
-    blocked: HashSet<Identity>,
+    /// Identities with items under way, and how many; later items of theirs wait behind these.
+    under_way: HashMap<Identity, usize>,
     /// So many of the next items run one by one, because a transaction with all of them failed for an unknown one.
     singly: usize,
     running: usize,
     is_closed: bool,
 }
+
+/// Fewer items than these are not shared out: each transaction has its own costs.
+const WORTH_SHARING: usize = 32;
 
 /// How much goes into one transaction.
 #[derive(Debug, Clone, Copy)]
@@ -194,6 +197,8 @@ pub struct Limits {
     pub rows: usize,
     /// Their bytes; a single larger one still goes.
     pub bytes: usize,
+    /// Transactions at a time.
+    pub lanes: usize,
 }
 
 impl Line {
@@ -225,20 +230,33 @@ impl Line {
         self.items.len() + self.running
     }
 
-    /// The next transaction: as many items as go together. An identity is in it with one verb only, and with no more
-    /// failures than an entry remembers; what is left behind keeps its place, and so does all that follows it.
+    /// The rows of the next transaction. Callers that got their answers together call again together: they would be one
+    /// convoy for ever, with nobody preparing calls while the database works, and nobody writing while they prepare. So a
+    /// convoy that finds all lanes free is shared out.
+    fn rows(&self, limits: Limits) -> usize {
+        if self.singly > 0 {
+            return 1;
+        }
+        let is_convoy = self.running == 0 && self.items.len() >= WORTH_SHARING;
+        if is_convoy { self.items.len().div_ceil(limits.lanes).min(limits.rows) } else { limits.rows }
+    }
+
+    /// The next transaction: as many items as go together. An identity is in it with one verb only, with no more failures
+    /// than an entry remembers, and not while another transaction has it; what is left behind keeps its place, and so does
+    /// all that follows it.
     pub fn take(&mut self, limits: Limits) -> Vec<Item> {
-        let rows = if self.singly > 0 { 1 } else { limits.rows };
+        let rows = self.rows(limits);
         let (mut taken, mut left) = (Vec::new(), VecDeque::new());
         let mut with: HashMap<Identity, (bool, usize)> = HashMap::new();
-        let mut behind = self.blocked.clone();
+        let mut behind: HashSet<Identity> = HashSet::new();
         let mut bytes = 0;
         while taken.len() < rows {
             let Some(item) = self.items.pop_front() else { break };
             let is_push = matches!(item.work, Work::Push(_));
             let identity = item.work.identity();
             let (verb, count) = with.get(identity).copied().unwrap_or((is_push, 0));
-            let is_left = behind.contains(identity) || verb != is_push || count >= RecentFailures::LIMIT;
+            let is_behind = behind.contains(identity) || self.under_way.contains_key(identity);
+            let is_left = is_behind || verb != is_push || count >= RecentFailures::LIMIT;
             let is_full = !taken.is_empty() && bytes + item.work.size() > limits.bytes;
             if is_left || is_full {
                 behind.insert(identity.clone());
@@ -259,12 +277,21 @@ impl Line {
         self.items = left;
         self.singly = self.singly.saturating_sub(taken.len().min(self.singly));
         self.running += taken.len();
+        for (identity, (_, count)) in with {
+            *self.under_way.entry(identity).or_default() += count;
+        }
         taken
+    }
+
+    /// Whether items wait that nobody has taken.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.items.is_empty()
     }
 
     /// Puts items back to the front, in their order.
     pub fn put_back(&mut self, items: Vec<Item>) {
-        self.running -= items.len();
+        self.done(&items);
         for item in items.into_iter().rev() {
             item.back();
             self.items.push_front(item);
@@ -276,19 +303,17 @@ impl Line {
         self.singly = self.singly.max(count);
     }
 
-    /// So many items were answered.
-    pub const fn done(&mut self, count: usize) {
-        self.running -= count;
-    }
-
-    /// Later items of this identity wait.
-    pub fn block(&mut self, identity: Identity) {
-        self.blocked.insert(identity);
-    }
-
-    /// They need not wait any longer.
-    pub fn unblock(&mut self, identity: &Identity) {
-        self.blocked.remove(identity);
+    /// These items are not under way any more.
+    pub fn done(&mut self, items: &[Item]) {
+        self.running -= items.len();
+        for item in items {
+            if let Some(count) = self.under_way.get_mut(item.work.identity()) {
+                *count -= 1;
+                if *count == 0 {
+                    self.under_way.remove(item.work.identity());
+                }
+            }
+        }
     }
 
     /// Refuses further items.

@@ -1,11 +1,15 @@
-//! Group commit: what arrives while one transaction runs is the next one, so a single caller waits for nobody and many
-//! callers share the cost of one fsync. There is no timer.
+//! Group commit: what arrives while transactions run is the next one, so a single caller waits for nobody and many callers
+//! share the cost of one fsync.
+//!
+//! There is no timer. Where the database takes several transactions at a time there are two lanes, so that calls are
+//! prepared and answered while it works.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::line::{Answer, Item, Limits, Line, Ticket, Work, locked_for_too_long};
@@ -35,6 +39,26 @@ pub struct Writer {
     stored: Notify,
 }
 
+/// Wakes the writer when it is dropped.
+pub struct Held(Arc<Writer>);
+
+impl Held {
+    /// As [`Writer::enter`].
+    ///
+    /// # Errors
+    /// As [`Writer::enter`].
+    pub fn enter(&self, work: Work) -> Result<Ticket> {
+        let Writer { timeout, .. } = *self.0;
+        self.0.line().enter(work, Instant::now() + timeout, self.0.limits())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.arrived.notify_one();
+    }
+}
+
 impl Writer {
     /// Nothing is written until [`Writer::run`] runs.
     pub fn new(store: Arc<dyn Store>, journal: Arc<dyn Journal>, limits: Limits, timeout: Duration) -> Self {
@@ -46,10 +70,13 @@ impl Writer {
     ///
     /// # Errors
     /// `KER_BUSY`, `KER_CLOSED`; nothing is done then.
-    pub fn enter(&self, work: Work) -> Result<Ticket> {
-        let ticket = self.line().enter(work, Instant::now() + self.timeout, self.limits())?;
-        self.arrived.notify_one();
-        Ok(ticket)
+    pub fn enter(self: &Arc<Self>, work: Work) -> Result<Ticket> {
+        self.hold().enter(work)
+    }
+
+    /// For whoever enters several calls, or goes to the writer's thread anyway: the writer sleeps on until this is dropped.
+    pub fn hold(self: &Arc<Self>) -> Held {
+        Held(Arc::clone(self))
     }
 
     /// How many calls are not answered yet.
@@ -84,16 +111,29 @@ impl Writer {
 
     /// Writes until [`Writer::finish`] has been called and everything is answered.
     pub async fn run(self: Arc<Self>) {
+        let mut lanes = JoinSet::new();
+        for _ in 0..self.limits().lanes {
+            lanes.spawn(Arc::clone(&self).lane());
+        }
+        lanes.join_all().await;
+    }
+
+    async fn lane(self: Arc<Self>) {
         let mut pause = PAUSE;
         loop {
             let batch = self.line().take(self.limits());
             if batch.is_empty() {
                 if self.line().is_finished() {
                     self.finished.notify_waiters();
+                    // The other lanes end too.
+                    self.arrived.notify_one();
                     return;
                 }
                 self.arrived.notified().await;
                 continue;
+            }
+            if self.line().has_waiting() {
+                self.arrived.notify_one();
             }
             if self.write(batch).await {
                 pause = PAUSE;
@@ -152,7 +192,7 @@ impl Writer {
     }
 
     fn answer_all(&self, items: Vec<Item>, answers: Vec<Answer>) {
-        self.line().done(items.len());
+        self.line().done(&items);
         let has_pushes = matches!(answers.first(), Some(Answer::Pushed(_)));
         for (item, answer) in items.into_iter().zip(answers) {
             report::note(&*self.journal, &item.work, &item.told(&answer));
@@ -200,7 +240,7 @@ impl Writer {
     }
 
     fn fail(&self, items: Vec<Item>, error: &Error) {
-        self.line().done(items.len());
+        self.line().done(&items);
         for item in items {
             item.fail(error);
         }
@@ -240,12 +280,10 @@ impl Writer {
     }
 
     fn try_alone(self: &Arc<Self>, item: Item) {
-        self.line().block(item.work.identity().clone());
         tokio::spawn(Arc::clone(self).run_alone(item));
     }
 
     async fn run_alone(self: Arc<Self>, item: Item) {
-        let identity = item.work.identity().clone();
         let items = vec![item];
         loop {
             match run(&*self.store, &items).await {
@@ -265,8 +303,6 @@ impl Writer {
                 }
             }
         }
-        self.line().unblock(&identity);
-        self.arrived.notify_one();
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {

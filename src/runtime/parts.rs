@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{THREADS, lock, loops};
 use crate::clock::SystemChance;
 use crate::domain::Result;
-use crate::domain::options::{Options, ms};
+use crate::domain::options::{DbOptions, Options, ms};
 use crate::domain::verbs::Expired;
 use crate::flows::deliver::{Deliverer, SweepReport};
 use crate::flows::leases::Leases;
@@ -51,6 +51,12 @@ pub struct Parts {
     background: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// Two where the database has several writers and the pool is not small: more would only make the transactions smaller.
+fn lanes(db: &DbOptions) -> usize {
+    let has_one_writer = matches!(db.kind.as_str(), "memory" | "sqlite");
+    if has_one_writer || db.pool_size < 4 { 1 } else { 2 }
+}
+
 impl Parts {
     /// Puts the parts together; nothing runs yet.
     pub fn new(
@@ -62,7 +68,7 @@ impl Parts {
         server_limit: Option<u64>,
     ) -> Arc<Self> {
         let chance: Arc<dyn Chance> = Arc::new(SystemChance);
-        let limits = Limits { pending: options.max_pending as usize, rows: ROWS, bytes: BYTES };
+        let limits = Limits { pending: options.max_pending as usize, rows: ROWS, bytes: BYTES, lanes: lanes(&options.db) };
         let writer = Arc::new(Writer::new(Arc::clone(&store) as _, Arc::clone(journal), limits, ms(options.push_timeout)));
         let max_payload = server_limit.map_or(options.max_payload_bytes, |limit| limit.min(options.max_payload_bytes));
         writer.bound_bytes(usize::try_from(max_payload).unwrap_or(BYTES));

@@ -259,6 +259,10 @@ impl Session for PooledSession {
         self.session.plain(sql).await
     }
 
+    async fn ping(&mut self) -> Result<()> {
+        self.session.ping().await
+    }
+
     fn discard(&mut self) {
         self.session.discard();
     }

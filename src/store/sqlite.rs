@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Executor, Row, Sqlite, SqlitePool};
 
-use crate::domain::error::Conflict;
+use crate::domain::error::{Conflict, Outcome};
 use crate::domain::options::{DbOptions, Schema};
-use crate::domain::{Error, Result};
+use crate::domain::{Error, ErrorCode, Result};
 use crate::fault;
 use crate::ports::StoreFacts;
 
@@ -80,32 +80,21 @@ pub fn engine(options: &DbOptions, schema: Schema, acquire: Duration) -> Box<dyn
     })
 }
 
-impl SqliteEngine {
-    /// SQLite cannot tell a file that is missing from one that cannot be opened.
-    fn is_missing(&self) -> bool {
-        matches!(self.connect.get_filename().try_exists(), Ok(false))
-    }
-}
-
-fn missing(error: sqlx::Error) -> Error {
-    let error = Error { message: "the database file does not exist".to_owned(), ..refused(error) };
-    error.with_conflict(Conflict::NoDatabase)
-}
-
 #[async_trait]
 impl Engine for SqliteEngine {
     async fn session(&self) -> Result<Box<dyn Session>> {
-        let connection = match self.writer.acquire().await {
-            Err(error) if self.is_missing() => return Err(missing(error)),
-            // Somebody else may have made the file since.
-            Err(sqlx::Error::Database(_)) => self.writer.acquire().await.map_err(refused)?,
-            other => other.map_err(refused)?,
-        };
+        // Asked before the file is opened, not after that failed: when somebody else makes the file in between, SQLite has
+        // failed to open it for writing, opens it for reading only, and says nothing of it.
+        if self.writer.size() == 0 && matches!(self.connect.get_filename().try_exists(), Ok(false)) {
+            let error = Error::new(ErrorCode::Store, "the database file does not exist").with_outcome(Outcome::NotDone);
+            return Err(error.with_conflict(Conflict::NoDatabase));
+        }
+        let connection = self.writer.acquire().await.map_err(refused)?;
         Ok(Box::new(SqliteSession::new(connection)))
     }
 
-    async fn reader(&self) -> Result<Box<dyn Session>> {
-        Ok(Box::new(SqliteSession::new(self.readers.acquire().await.map_err(refused)?)))
+    async fn reader(&self) -> Result<Option<Box<dyn Session>>> {
+        Ok(Some(Box::new(SqliteSession::new(self.readers.acquire().await.map_err(refused)?))))
     }
 
     async fn create_database(&self) -> Result<()> {

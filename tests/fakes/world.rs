@@ -228,7 +228,7 @@ impl World {
 }
 
 /// Enough for every test that is not about limits.
-pub const LIMITS: Limits = Limits { pending: 1000, rows: 500, bytes: 1 << 20 };
+pub const LIMITS: Limits = Limits { pending: 1000, rows: 500, bytes: 1 << 20, lanes: 1 };
 
 pub fn mark_of(copy: &Copy) -> CopyMark {
     match copy::read(&copy.headers) {

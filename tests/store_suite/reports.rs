@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kafka_error_retry::domain::entry::{FailureId, Life, Redelivery, State};
+use kafka_error_retry::domain::entry::{Entry, FailureId, Life, Redelivery, State};
 use kafka_error_retry::domain::headers::Headers;
 use kafka_error_retry::domain::message::{Failure, Message, Origin};
 use kafka_error_retry::domain::policy::RetryPolicy;
@@ -208,12 +208,22 @@ pub async fn what_is_new_is_recorded_in_one_step(bench: &Bench) {
     let spent = NewFailure { policy: RetryPolicy { retry_count: 0, ..RetryPolicy::default() }, ..bench.failure("spent") };
     let failures = [bench.later("new"), bench.failure("known"), spent];
     let pushed = bench.store.push_new(&failures).await.expect("the step succeeds");
-    let [Some(new), None, Some(spent)] = &pushed[..] else { panic!("one is known: {pushed:?}") };
+    let [Some(new), None, spent] = &pushed[..] else { panic!("one is known: {pushed:?}") };
     assert_eq!((new.retry_count, new.state, new.effect), (1, State::Scheduled, Effect::Counted));
+    // One that is dead at once may be left for the long way.
+    let spent = match spent {
+        Some(spent) => spent.clone(),
+        None => bench.push(failures[2].clone()).await,
+    };
     assert_eq!((spent.state, spent.effect), (State::Dead, Effect::Died));
     let stored = bench.one("new").await.expect("it is stored");
     assert_eq!((stored.entry.id, stored.entry.due_at, stored.entry.life), (new.id, new.due_at, failures[0].new_life));
     assert_eq!(stored.message, failures[0].message);
+    // The same as one that went the long way, but for its name and its time.
+    bench.push(NewFailure { new_life: failures[0].new_life, failure_id: failures[0].failure_id, ..bench.later("long") }).await;
+    let long = bench.one("long").await.expect("it is stored").entry;
+    let Entry { id, ref identity, due_at, first_failed_at, last_failed_at, .. } = stored.entry;
+    assert_eq!(stored.entry, Entry { id, identity: identity.clone(), due_at, first_failed_at, last_failed_at, ..long });
     let waits = stored.entry.due_at.since(stored.entry.last_failed_at);
     assert_eq!((waits, stored.entry.first_failed_at), (Duration::from_secs(2), stored.entry.last_failed_at));
     assert_eq!(bench.one("known").await.expect("it is there").entry.retry_count, 1);

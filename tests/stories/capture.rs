@@ -18,16 +18,16 @@ use crate::fakes::store::{unanswered, unavailable};
 use crate::fakes::world::{LIMITS, World};
 
 /// A call whose caller waits for it.
-pub fn call(writer: &Writer, work: Work) -> JoinHandle<Result<Answer, Error>> {
+pub fn call(writer: &Arc<Writer>, work: Work) -> JoinHandle<Result<Answer, Error>> {
     let ticket = writer.enter(work).expect("there is room in the line");
     tokio::spawn(ticket.wait())
 }
 
-pub fn push(world: &World, writer: &Writer, data_id: &str) -> JoinHandle<Result<Answer, Error>> {
+pub fn push(world: &World, writer: &Arc<Writer>, data_id: &str) -> JoinHandle<Result<Answer, Error>> {
     call(writer, Work::Push(world.failure(data_id)))
 }
 
-pub fn succeed(world: &World, writer: &Writer, data_id: &str) -> JoinHandle<Result<Answer, Error>> {
+pub fn succeed(world: &World, writer: &Arc<Writer>, data_id: &str) -> JoinHandle<Result<Answer, Error>> {
     call(writer, Work::Resolve(world.success(data_id)))
 }
 
@@ -149,6 +149,49 @@ async fn a_transaction_is_bounded_in_rows_and_bytes() {
         let sizes: Vec<_> = world.store.calls(&[Push])[before..].iter().map(|(_, ids)| ids.len()).collect();
         assert_eq!(sizes, expected, "{limits:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_come_together_are_shared_out_where_there_are_two_lanes() {
+    let world = World::default();
+    let writer = world.writer_with(Limits { lanes: 2, ..LIMITS });
+    let gates = [world.store.hold(Push), world.store.hold(Push)];
+    let calls: Vec<_> = (0..64).map(|n| push(&world, &writer, &n.to_string())).collect();
+    for gate in &gates {
+        gate.reached().await;
+    }
+    // Both halves are under way at the same time.
+    let sizes: Vec<_> = world.store.calls(&[Push]).into_iter().map(|(_, ids)| ids.len()).collect();
+    assert_eq!(sizes, [32, 32]);
+    // One of them ends, and what came meanwhile goes the same way, but not what is about a row of the other.
+    let later = [push(&world, &writer, "new"), call(&writer, often(&world, "0")), call(&writer, often(&world, "63"))];
+    gates[0].open();
+    yield_now().await;
+    gates[1].open();
+    for call in calls {
+        assert_eq!(pushed(call).await.retry_count, 1);
+    }
+    let mut counts = Vec::new();
+    for call in later {
+        counts.push(pushed(call).await.retry_count);
+    }
+    assert_eq!(counts, [1, 2, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_lane_leaves_alone_what_the_first_is_about() {
+    let world = World::default();
+    let writer = world.writer_with(Limits { lanes: 2, ..LIMITS });
+    let gate = world.store.hold(Push);
+    let first = call(&writer, often(&world, "a"));
+    gate.reached().await;
+    let (second, success, other) = (call(&writer, often(&world, "a")), succeed(&world, &writer, "a"), push(&world, &writer, "b"));
+    assert_eq!(pushed(other).await.retry_count, 1, "another identity does not wait");
+    assert!(!second.is_finished());
+    gate.open();
+    assert_eq!((pushed(first).await.retry_count, pushed(second).await.retry_count), (1, 2));
+    assert_eq!(resolved(success).await, Resolved::Deleted);
+    writer.finish().await;
 }
 
 #[tokio::test(start_paused = true)]

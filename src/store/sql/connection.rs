@@ -1,20 +1,15 @@
 //! Getting a connection of a pool, and giving it back.
 
-use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Connection, Database, Pool};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::engine::Session;
-use crate::domain::error::Conflict;
-use crate::domain::{Error, ErrorCode, Result};
-
 /// How long a new connection has, before one that became free is as welcome.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// How long a connection may take to show that it is whole, when it is given back.
-const LOOK: Duration = Duration::from_secs(5);
+pub const LOOK: Duration = Duration::from_secs(5);
 
 /// A connection that answers. `is_full` knows the words of a server that takes no more connections.
 ///
@@ -63,46 +58,4 @@ async fn free_or_new<DB: Database>(pool: &Pool<DB>, is_full: fn(&sqlx::Error) ->
 /// Gives a connection back. The driver first asks whether it is whole, and would wait for ever on a line that went dead.
 pub fn give_back<DB: Database>(connection: &mut PoolConnection<DB>) {
     tokio::spawn(timeout(LOOK, connection.return_to_pool()));
-}
-
-/// A connection for the time of one piece of work. Whoever drops it before the work is over, by a time limit or because
-/// nobody waits any more, closes it: what it is in the middle of is unknown, and the next one must not find out.
-pub struct Borrowed {
-    session: Box<dyn Session>,
-    is_idle: bool,
-}
-
-impl Borrowed {
-    /// Lends a connection.
-    pub fn new(session: Box<dyn Session>) -> Self {
-        Self { session, is_idle: false }
-    }
-
-    /// The work is over. After an answer that the server cannot work now (it is read-only, it shuts down), the connection
-    /// is closed as well: after a failover the next one may lead to a server that can.
-    pub fn end<T>(mut self, result: &Result<T>) {
-        self.is_idle = !matches!(result, Err(Error { code: ErrorCode::Store, conflict: Conflict::None, .. }));
-    }
-}
-
-impl Deref for Borrowed {
-    type Target = dyn Session;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.session
-    }
-}
-
-impl DerefMut for Borrowed {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut *self.session
-    }
-}
-
-impl Drop for Borrowed {
-    fn drop(&mut self) {
-        if !self.is_idle {
-            self.session.discard();
-        }
-    }
 }

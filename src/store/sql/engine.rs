@@ -11,9 +11,9 @@ use crate::ports::StoreFacts;
 pub trait Engine: Send + Sync {
     /// A connection for reading and writing.
     async fn session(&self) -> Result<Box<dyn Session>>;
-    /// A connection that only reads; the same as `session` except where there is one writer.
-    async fn reader(&self) -> Result<Box<dyn Session>> {
-        self.session().await
+    /// A connection that only reads, where those that write are too few for it; `None` elsewhere.
+    async fn reader(&self) -> Result<Option<Box<dyn Session>>> {
+        Ok(None)
     }
     /// What the server says of itself: version, limits, risks. Refuses a server that is too old.
     async fn facts(&self, session: &mut dyn Session) -> Result<StoreFacts>;
@@ -43,6 +43,8 @@ pub trait Session: Send {
     async fn run(&mut self, sql: &str, values: Vec<Value>) -> Result<u64>;
     /// Runs a statement without values as plain text, outside the statement cache.
     async fn plain(&mut self, sql: &str) -> Result<()>;
+    /// Asks whether it is whole.
+    async fn ping(&mut self) -> Result<()>;
     /// Gives the connection up instead of back: what it is in the middle of is unknown.
     fn discard(&mut self);
 }

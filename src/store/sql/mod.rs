@@ -18,6 +18,7 @@ mod session;
 mod store;
 mod transaction;
 mod value;
+mod warm;
 
 pub(super) use connection::{acquire, give_back};
 pub use dialect::{ClaimTexts, Dialect, Migration};

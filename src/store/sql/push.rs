@@ -6,10 +6,10 @@ use super::adoption;
 use super::dialect::{Texts, placeholders};
 use super::engine::Session;
 use super::error::is_answer;
-use super::rows::{self, ENTRY, ENTRY_KINDS, WRITTEN, WRITTEN_COUNT, digest};
+use super::rows::{self, ENTRY, ENTRY_KINDS, NEWBORN, WRITTEN, WRITTEN_COUNT, digest};
 use super::transaction::end;
 use super::value::{Cells, Kind, Value};
-use crate::domain::entry::{Entry, Identity, Life};
+use crate::domain::entry::{Entry, Identity, Life, State};
 use crate::domain::error::Outcome;
 use crate::domain::fold::{Written, born, fold, newborn};
 use crate::domain::time::Timestamp;
@@ -53,8 +53,9 @@ pub async fn push_new(
 ) -> Result<Vec<Option<Pushed>>> {
     fault::point("push.before_insert", "").await?;
     let newborn: Vec<Written> = failures.iter().map(newborn).collect();
-    // The same order in every process, so that two of them never wait for each other in a circle.
-    let mut order: Vec<usize> = (0..newborn.len()).collect();
+    // One that is dead at once goes the way of all. The same order in every process, so that two of them never wait for
+    // each other in a circle.
+    let mut order: Vec<usize> = (0..newborn.len()).filter(|index| newborn[*index].entry.state == State::Scheduled).collect();
     order.sort_by(|a, b| newborn[*a].entry.identity.cmp(&newborn[*b].entry.identity));
     let mut pushed = vec![None; failures.len()];
     for chunk in order.chunks(ROWS) {
@@ -89,14 +90,15 @@ async fn insert_newborn(
     insert_new: &str,
     rows: &[&Written],
 ) -> Result<HashMap<Vec<u8>, Born>> {
-    let columns = WRITTEN.split(", ").map(|column| if TIMES.contains(&column) { "{now} + ?" } else { "?" });
-    let tuple = format!("({})", columns.collect::<Vec<_>>().join(", "));
+    let columns = NEWBORN.iter().map(|newborn| newborn.column).collect::<Vec<_>>().join(", ");
+    let tuple = NEWBORN.iter().map(|newborn| newborn.placeholder).collect::<Vec<_>>().join(", ");
     let count = padded(rows.len());
-    let template = format!("INSERT INTO {{entry}} ({WRITTEN}) VALUES {}{insert_new}", vec![tuple; count].join(", "));
-    let mut values = Vec::with_capacity(count * WRITTEN_COUNT);
+    let tuples = vec![format!("({tuple})"); count].join(", ");
+    let template = format!("INSERT INTO {{entry}} ({columns}) VALUES {tuples}{insert_new}");
+    let mut values = Vec::with_capacity(count * NEWBORN.len());
     // The last one again: it conflicts with itself, and nothing comes of it.
     for written in rows.iter().chain(std::iter::repeat_n(&rows[rows.len() - 1], count - rows.len())) {
-        values.extend(rows::values(written)?);
+        values.extend(rows::newborn_values(written)?);
     }
     let kinds = [Kind::Int, Kind::Bytes, Kind::Bytes, Kind::Int];
     let mut born = HashMap::with_capacity(count);
@@ -107,9 +109,6 @@ async fn insert_newborn(
     }
     Ok(born)
 }
-
-/// Columns that a newborn brings relative to the clock.
-const TIMES: [&str; 3] = ["due_at", "first_failed_at", "last_failed_at"];
 
 /// Every number of rows is a text of its own that has to be prepared, so only a few numbers are used.
 fn padded(rows: usize) -> usize {

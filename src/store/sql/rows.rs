@@ -1,5 +1,7 @@
 //! Entries as rows: the columns in their one order, and the way there and back.
 
+use std::sync::LazyLock;
+
 use sha2::{Digest, Sha256};
 
 use super::value::{Cells, Kind, Value};
@@ -40,6 +42,52 @@ pub const WRITTEN: &str = "namespace, grp, topic, data_id, life, state, reason, 
 
 /// How many columns [`WRITTEN`] names.
 pub const WRITTEN_COUNT: usize = 34;
+
+/// Columns that a first failure leaves to the table, whose defaults are what such an entry has. Fewer values are less work
+/// for both sides.
+const LEFT_TO_TABLE: [&str; 14] = [
+    "state",
+    "reason",
+    "is_alone",
+    "generation",
+    "failed_generation",
+    "retry_count",
+    "copy_partition",
+    "copy_offset",
+    "acked_at",
+    "is_counting",
+    "adopted",
+    "scope",
+    "lease_token",
+    "lease_company",
+];
+
+/// A column of a first failure.
+pub struct Newborn {
+    /// Its name.
+    pub column: &'static str,
+    /// What stands for it in a tuple.
+    pub placeholder: &'static str,
+    index: usize,
+}
+
+/// The columns of a first failure: due so long after the clock, dated by it.
+pub static NEWBORN: LazyLock<Vec<Newborn>> = LazyLock::new(|| {
+    let placeholder = |column| match column {
+        "due_at" => "{now} + ?",
+        "first_failed_at" | "last_failed_at" => "{now}",
+        _ => "?",
+    };
+    let columns = WRITTEN.split(", ").enumerate().filter(|(_, column)| !LEFT_TO_TABLE.contains(column));
+    columns.map(|(index, column)| Newborn { column, placeholder: placeholder(column), index }).collect()
+});
+
+/// The values of [`NEWBORN`].
+pub fn newborn_values(written: &Written) -> Result<impl Iterator<Item = Value>> {
+    let mut values = values(written)?;
+    let with_value = NEWBORN.iter().filter(|newborn| newborn.placeholder.contains('?'));
+    Ok(with_value.map(move |newborn| std::mem::replace(&mut values[newborn.index], Value::Int(None))))
+}
 
 /// The unique key of an entry: its identity, every part preceded by its length, so that no two identities make the same
 /// bytes; hashed, so that the index stays small however long the names are.

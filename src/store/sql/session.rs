@@ -72,6 +72,10 @@ macro_rules! session {
                 Ok(())
             }
 
+            async fn ping(&mut self) -> Result<()> {
+                sqlx::Connection::ping(&mut *self.connection).await.map_err($refused)
+            }
+
             fn discard(&mut self) {
                 self.is_discarded = true;
                 self.connection.close_on_drop();

@@ -1,13 +1,14 @@
 //! The [`Store`] over any [`Engine`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use super::connection::Borrowed;
 use super::dialect::{Dialect, Texts};
 use super::engine::{Engine, Session};
+use super::warm::{Borrowed, Warm};
 use super::{adoption, claim, migrate, operate, push};
 use crate::domain::adoption::{Adopted, AdoptedPage, Adoption, OldRow, OldTopic};
 use crate::domain::entry::{Identity, Scope, Token};
@@ -35,6 +36,7 @@ pub struct SqlSettings {
 /// A store in a SQL database.
 pub struct SqlStore {
     engine: Box<dyn Engine>,
+    warm: Arc<Warm>,
     texts: Texts,
     settings: SqlSettings,
 }
@@ -42,7 +44,7 @@ pub struct SqlStore {
 /// Runs a verb on a connection within the limit.
 macro_rules! within {
     ($self:ident, $session:ident, $verb:expr) => {{
-        let mut borrowed = Borrowed::new($self.engine.$session().await?);
+        let mut borrowed = $self.$session().await?;
         let $session: &mut dyn Session = &mut *borrowed;
         match timeout($self.settings.limit, $verb).await {
             Ok(result) => {
@@ -64,13 +66,23 @@ impl SqlStore {
     #[must_use]
     pub fn new(engine: Box<dyn Engine>, dialect: Dialect, settings: SqlSettings) -> Self {
         let names = dialect.names(&settings.prefix);
-        Self { engine, texts: Texts { dialect, names }, settings }
+        Self { engine, warm: Arc::default(), texts: Texts { dialect, names }, settings }
     }
-}
 
-impl SqlStore {
+    async fn session(&self) -> Result<Borrowed> {
+        self.warm.borrow(self.engine.session()).await
+    }
+
+    async fn reader(&self) -> Result<Borrowed> {
+        match self.engine.reader().await? {
+            Some(reader) => Ok(Borrowed::new(reader)),
+            None => self.session().await,
+        }
+    }
+
     /// Planted: answers before the COMMIT.
     async fn push_and_answer_early(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
+        // The connection goes to the task that commits.
         let mut session = self.engine.session().await?;
         session.plain(self.texts.dialect.begin).await?;
         let pushed = push::push_in(session.as_mut(), &self.texts, self.engine.returning(), failures).await?;
@@ -85,17 +97,16 @@ impl SqlStore {
 #[async_trait]
 impl Store for SqlStore {
     async fn migrate(&self) -> Result<StoreFacts> {
-        let connection = match self.engine.session().await {
+        let mut borrowed = match self.session().await {
             Err(error) if error.conflict == Conflict::NoDatabase && self.settings.schema == Schema::Auto => {
                 self.engine.create_database().await?;
-                self.engine.session().await?
+                self.session().await?
             }
             Err(error) if error.conflict == Conflict::NoDatabase && self.settings.schema == Schema::Verify => {
                 return Err(Error { message: error.message, ..migrate::behind(0, migrate::supported(&self.texts)) });
             }
             other => other?,
         };
-        let mut borrowed = Borrowed::new(connection);
         let session = &mut *borrowed;
         let work = async {
             let facts = self.engine.facts(session).await?;
@@ -110,16 +121,18 @@ impl Store for SqlStore {
     }
 
     async fn plan(&self) -> Result<Plan> {
-        match self.engine.session().await {
+        let plan = || async {
+            within!(self, session, async {
+                let server = self.engine.facts(session).await?.version;
+                migrate::plan(session, &self.texts, server).await
+            })
+        };
+        match plan().await {
             Err(error) if error.conflict == Conflict::NoDatabase => {
-                return Ok(migrate::plan_from_nothing(&self.texts, self.engine.creation()));
+                Ok(migrate::plan_from_nothing(&self.texts, self.engine.creation()))
             }
-            other => drop(other?),
+            other => other,
         }
-        within!(self, session, async {
-            let server = self.engine.facts(session).await?.version;
-            migrate::plan(session, &self.texts, server).await
-        })
     }
 
     async fn push(&self, failures: &[NewFailure]) -> Result<Vec<Pushed>> {
@@ -206,6 +219,7 @@ impl Store for SqlStore {
     }
 
     async fn close(&self) {
+        self.warm.close();
         self.engine.close().await;
     }
 }
