@@ -1,5 +1,6 @@
 // 10: the broker gone, the database gone. Servers of its own, because they are stopped and started.
 import test from 'ava'
+import kafkajs from 'kafkajs'
 
 import { KafkaErrorHandler } from '../index.js'
 import { start as startKafka } from '../scripts/services/kafka.mjs'
@@ -41,6 +42,53 @@ if (isInstalled('kafka')) {
       t.like(await again, { dataId: 'b' })
       const { entries } = await handler.entries.list({ dataId: 'b' })
       t.true((entries[0]?.retryCount ?? 9) <= 2, 'an outage costs at most one attempt')
+    },
+  )
+
+  test.serial(
+    '10: a broker that is killed in the middle of a sweep loses no copy that it has acknowledged',
+    async (t) => {
+      const kafka = await startKafka({ say: () => undefined })
+      t.teardown(() => kafka.stop())
+      const handler = new KafkaErrorHandler({
+        db: 'memory:',
+        kafka: { brokers: kafka.brokers, topics: ['killed'], partitions: 4, replicas: 1 },
+        policy: { retryCount: 9, backoff: false, maxDelay: 1 },
+        logger: false,
+      })
+      t.teardown(() => handler.close())
+      await handler.initialize()
+      const count = 4000
+      const failures = Array.from({ length: count }, (_, n) => ({ topic: 'killed', value: `v${n}`, dataId: n }))
+      await handler.pushError(failures)
+      const copies = new Map<string, { partition: number; offset: string; attempt: number }>()
+      handler.on('redelivered', ({ dataId, partition, offset, attempt }) => {
+        copies.set(dataId, { partition, offset, attempt })
+      })
+      const some = event(handler, 'redelivered')
+      await handler.runRetryTask()
+      await some
+      await kafka.kill()
+      t.true(copies.size < count, `${copies.size} were acknowledged before`)
+      await kafka.restart()
+      await eventually(
+        async () => (await handler.entries.count({ state: 'awaiting' })) === count && copies.size === count,
+      )
+      t.true(
+        [...copies.values()].every(({ attempt }) => attempt <= 3),
+        'the outage costs at most one attempt',
+      )
+      const places = new Set([...copies.values()].map(({ partition, offset }) => `${partition}:${offset}`))
+      t.is(places.size, count, 'each has a place of its own in the log')
+      const admin = new kafkajs.Kafka({ brokers: [kafka.brokers], logLevel: kafkajs.logLevel.NOTHING }).admin()
+      await admin.connect()
+      const ends = await admin.fetchTopicOffsets('killed').finally(() => admin.disconnect())
+      for (const { partition, high } of ends) {
+        const last = Math.max(
+          ...[...copies.values()].filter((copy) => copy.partition === partition).map(({ offset }) => Number(offset)),
+        )
+        t.true(last < Number(high), `partition ${partition} has what it acknowledged`)
+      }
     },
   )
 }
