@@ -42,6 +42,7 @@ export const reasons: readonly string[] = [
   'compacted',
   'paused',
   'operator',
+  'unreadable',
 ]
 
 // What the statements of every database take.

@@ -32,6 +32,7 @@ declare module '*/scripts/services/pgbouncer.mjs' {
   export function start(options: { server: number }): Promise<PrivateService & { url: string }>
 }
 declare module '*/scripts/services/programs.mjs' {
+  export function findProgram(name: string): string | undefined
   export function requireProgram(name: string): string
 }
 interface PrivateService {

@@ -55,6 +55,8 @@ pub enum Turn {
     Fail(Reason),
     /// Its lease expired while its process held others: no attempt, but alone next time.
     Suspect,
+    /// To be set aside: a part of it cannot be read, and it must not hold up the others.
+    SetAside,
 }
 
 /// After so long the deadline of a copy counts, whatever its group has read.
@@ -63,6 +65,9 @@ const PATIENCE: Duration = Duration::from_hours(24);
 /// What a claimed entry needs, by the state it was found in.
 #[must_use]
 pub const fn turn(claimed: &Claimed) -> Turn {
+    if claimed.unreadable.is_some() {
+        return Turn::SetAside;
+    }
     match (claimed.entry.state, claimed.entry.delivered) {
         // A lease on an entry whose copy is out was one for a look: who died over it had delivered nothing.
         (State::Awaiting | State::Leased, Some(copy)) if !copy.is_counting => Turn::Look,

@@ -33,7 +33,7 @@ fn delivered(is_counting: bool) -> Entry {
 }
 
 fn claimed(entry: Entry, expired_in_company: bool) -> Claimed {
-    Claimed { entry, message: Message::default(), expired_in_company, now: Timestamp(0) }
+    Claimed { entry, message: Message::default(), expired_in_company, now: Timestamp(0), unreadable: None }
 }
 
 fn trouble() -> Trouble {
@@ -52,6 +52,8 @@ fn a_turn_follows_from_the_state_that_was_found() {
     assert_eq!(turn(&claimed(leased, true)), Turn::Suspect);
     assert_eq!(turn(&claimed(delivered(true), false)), Turn::Fail(Reason::NoOutcome));
     assert_eq!(turn(&claimed(delivered(false), false)), Turn::Look);
+    let unreadable = Claimed { unreadable: Some("policy"), ..claimed(delivered(false), false) };
+    assert_eq!(turn(&unreadable), Turn::SetAside);
 }
 
 #[test]

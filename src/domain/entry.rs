@@ -132,6 +132,8 @@ words!(
         Paused = "paused",
         /// An operator said so.
         Operator = "operator",
+        /// A part of what is stored cannot be read.
+        Unreadable = "unreadable",
     }
 );
 

@@ -160,6 +160,8 @@ pub struct Claimed {
     pub expired_in_company: bool,
     /// The clock of the database at the claim.
     pub now: Timestamp,
+    /// What could not be read of it: something stands in its place.
+    pub unreadable: Option<&'static str>,
 }
 
 /// Prolongs leases.

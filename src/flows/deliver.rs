@@ -99,6 +99,10 @@ impl Deliverer {
                     settled.push(Settled::unsent(decide::failed(&claimed.entry, reason, chance), claimed.entry));
                 }
                 Turn::Suspect => settled.push(Settled::unsent(decide::suspected(&claimed.entry, chance), claimed.entry)),
+                Turn::SetAside => {
+                    self.tell_unreadable(&claimed);
+                    settled.push(Settled::unsent(decide::held(&claimed.entry, Reason::Unreadable), claimed.entry));
+                }
                 Turn::Look => to_look.push(claimed),
                 Turn::Deliver if paused.contains(&claimed.entry.identity.topic) => {
                     settled.push(Settled::unsent(decide::given_back(&claimed.entry, Reason::Paused, PAUSED), claimed.entry));
@@ -194,7 +198,9 @@ impl Deliverer {
                 }
                 State::Held => {
                     report.held += 1;
-                    self.tell_held(&entry);
+                    if settlement.reason == Reason::Compacted {
+                        self.tell_compacted(&entry);
+                    }
                 }
                 State::Scheduled => report.given_back += u64::from(!is_counted),
                 State::Leased | State::Awaiting => {}
@@ -226,7 +232,15 @@ impl Deliverer {
         self.journal.note(Event::DeliveryFailed { subject, outcome, code, message });
     }
 
-    fn tell_held(&self, entry: &Entry) {
+    fn tell_unreadable(&self, claimed: &Claimed) {
+        let (id, column) = (claimed.entry.id.to_string(), claimed.unreadable.unwrap_or_default());
+        let text = format!(
+            "the {column} of entry {id} cannot be read, so it is held: after a further failure, which writes it anew, it can be requeued; discard forgets it"
+        );
+        self.journal.note(Event::warning("unreadable", text, json!({ "id": id, "column": column })));
+    }
+
+    fn tell_compacted(&self, entry: &Entry) {
         let topic = &entry.identity.topic;
         let text = format!(
             "topic {topic} is compacted: a copy could replace a newer value, so the entry is held (compacted: 'force' sends it)"

@@ -169,7 +169,13 @@ impl Store for MemoryStore {
             let expired_in_company = before.state == State::Leased && row.lease.is_some_and(|lease| lease.has_company);
             row.stored.entry = Entry { state: State::Leased, due_at: now.after(claim.lease), ..before.clone() };
             row.lease = Some(Lease { token: claim.token, has_company });
-            claimed.push(Claimed { entry: before, message: row.stored.message.clone(), expired_in_company, now });
+            claimed.push(Claimed {
+                entry: before,
+                message: row.stored.message.clone(),
+                expired_in_company,
+                now,
+                unreadable: None,
+            });
         }
         Ok(claimed)
     }

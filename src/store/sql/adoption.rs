@@ -272,6 +272,9 @@ pub async fn forget_of(session: &mut dyn Session, texts: &Texts, entries: &[i64]
         format!("SELECT adopted FROM {{entry}} WHERE id IN ({ids}) AND state IN ({words}) AND adopted IS NOT NULL FOR UPDATE");
     let values = entries.iter().map(|id| Value::from(*id)).chain(states.iter().map(|state| state.as_str().into()));
     let found = session.rows(&texts.of(&template), values.collect(), &[Kind::Bytes]).await?;
-    let found: Vec<Adopted> = found.into_iter().map(|mut cells| rows::read_adopted(&cells.bytes()?)).collect::<Result<_>>()?;
-    forget(session, &found).await
+    let mut adopted = Vec::new();
+    for mut cells in found {
+        adopted.extend(rows::read_adopted(&cells.bytes()?));
+    }
+    forget(session, &adopted).await
 }

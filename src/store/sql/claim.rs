@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::dialect::{ClaimTexts, Texts};
 use super::engine::Session;
-use super::rows::{self, ENTRY, ENTRY_KINDS, MESSAGE, MESSAGE_KINDS};
+use super::rows::{self, Doubt, ENTRY, ENTRY_KINDS, MESSAGE, MESSAGE_KINDS};
 use super::transaction::end;
 use super::value::{Cells, Kind, Value};
-use crate::domain::entry::{Scope, State, Token};
+use crate::domain::entry::{Entry, Scope, State, Token};
 use crate::domain::error::Conflict;
+use crate::domain::message::Message;
 use crate::domain::time::{Timestamp, millis};
 use crate::domain::verbs::{Acked, Claim, Claimed, Company, Expired, Marked, Renewal, Settlement};
 use crate::domain::{Error, ErrorCode, Result};
@@ -66,15 +67,12 @@ async fn claim_at_once(session: &mut dyn Session, texts: &Texts, text: &str, cla
         [Kind::Int, Kind::Text, Kind::Int, Kind::Int].into_iter().chain(ENTRY_KINDS).chain(MESSAGE_KINDS).collect();
     let mut claimed = Vec::new();
     for mut cells in session.rows(&texts.of(&template), values, &kinds).await? {
-        let now = Timestamp(cells.int()?);
-        let state =
-            State::parse(&cells.text()?).ok_or_else(|| Error::internal("the store holds a state this version cannot read"))?;
+        let mut doubt = Doubt::default();
+        let (now, state) = (Timestamp(cells.int()?), doubt.state(&cells.text()?));
         let (due_at, had_company) = (Timestamp(cells.int()?), cells.int()? != 0);
-        let mut entry = rows::entry(&mut cells)?;
-        entry.state = state;
-        entry.due_at = due_at;
-        let expired_in_company = state == State::Leased && had_company;
-        claimed.push(Claimed { entry, message: rows::message(&mut cells)?, expired_in_company, now });
+        let entry = Entry { state, due_at, ..rows::entry(&mut cells, &mut doubt)? };
+        let message = rows::message(&mut cells, &mut doubt)?;
+        claimed.push(read(entry, message, now, had_company, &doubt));
     }
     claimed.sort_by_key(|claimed| (claimed.entry.due_at, claimed.entry.id));
     Ok(claimed)
@@ -100,7 +98,11 @@ async fn claim_in(
         }
         let (now, had_company, size) = (Timestamp(cells.int()?), cells.int()? != 0, cells.int()?);
         room = room.saturating_sub(size);
-        claimed.push((read(&mut cells, now, had_company)?, usize::try_from(size).unwrap_or(usize::MAX)));
+        let mut doubt = Doubt::default();
+        let entry = rows::entry(&mut cells, &mut doubt)?;
+        let message = rows::message(&mut cells, &mut doubt)?;
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        claimed.push((read(entry, message, now, had_company, &doubt), size));
     }
     let Some(now) = claimed.first().map(|(first, _)| first.now) else { return Ok(claimed) };
     let steps: Vec<_> = claimed
@@ -128,10 +130,9 @@ async fn claim_in(
     Ok(claimed)
 }
 
-fn read(cells: &mut Cells, now: Timestamp, had_company: bool) -> Result<Claimed> {
-    let entry = rows::entry(cells)?;
+fn read(entry: Entry, message: Message, now: Timestamp, had_company: bool, doubt: &Doubt) -> Claimed {
     let expired_in_company = entry.state == State::Leased && had_company;
-    Ok(Claimed { entry, message: rows::message(cells)?, expired_in_company, now })
+    Claimed { entry, message, expired_in_company, now, unreadable: doubt.0 }
 }
 
 async fn fetch_large(session: &mut dyn Session, texts: &Texts, claimed: &mut [(Claimed, usize)]) -> Result<()> {

@@ -134,7 +134,8 @@ pub async fn lock<'a>(
         for mut cells in session.rows(&texts.of(&template), values, &kinds).await? {
             now = now.max(Timestamp(cells.int()?));
             if cells.maybe_int()?.is_some() {
-                entries.push(rows::entry(&mut cells)?);
+                // What cannot be read is about to be written anew.
+                entries.push(rows::entry(&mut cells, &mut rows::Doubt::default())?);
             }
         }
     }

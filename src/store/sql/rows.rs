@@ -10,6 +10,7 @@ use crate::domain::entry::{Delivered, Entry, Identity, Life, Reason, RecentFailu
 use crate::domain::fold::Written;
 use crate::domain::headers::Headers;
 use crate::domain::message::{Failure, Message, Origin};
+use crate::domain::policy::RetryPolicy;
 use crate::domain::time::Timestamp;
 use crate::domain::{Error, Result};
 use crate::ports::Stored;
@@ -156,23 +157,42 @@ pub fn adopted(adopted: Option<&Adopted>) -> Result<Option<Vec<u8>>> {
 }
 
 /// The opposite of [`adopted`].
-pub fn read_adopted(json: &[u8]) -> Result<Adopted> {
-    serde_json::from_slice(json).map_err(|error| unreadable("adopted").caused_by(error))
+pub fn read_adopted(json: &[u8]) -> Option<Adopted> {
+    serde_json::from_slice(json).ok()
+}
+
+/// What could not be read of a row: by another hand, or of a broken disk. Something stands in its place, so that whoever
+/// looks at the row sees the rest of it, and one such row never fails what is asked about many.
+#[derive(Debug, Default)]
+pub struct Doubt(pub Option<&'static str>);
+
+impl Doubt {
+    fn or<T>(&mut self, column: &'static str, read: Option<T>, stand_in: T) -> T {
+        read.unwrap_or_else(|| {
+            self.0 = Some(column);
+            stand_in
+        })
+    }
+
+    /// A state that was read.
+    pub fn state(&mut self, text: &str) -> State {
+        self.or("state", State::parse(text), State::Held)
+    }
 }
 
 /// Reads [`ENTRY`].
-pub fn entry(cells: &mut Cells) -> Result<Entry> {
+pub fn entry(cells: &mut Cells, doubt: &mut Doubt) -> Result<Entry> {
     let id = cells.int()?;
     let identity = Identity { namespace: cells.text()?, group: cells.text()?, topic: cells.text()?, data_id: cells.text()? };
-    let life = Life(cells.bytes()?.try_into().map_err(|_| unreadable("life"))?);
-    let state = State::parse(&cells.text()?).ok_or_else(|| unreadable("state"))?;
-    let reason = Reason::parse(&cells.text()?).ok_or_else(|| unreadable("reason"))?;
+    let life = Life(doubt.or("life", cells.bytes()?.try_into().ok(), [0; 16]));
+    let state = doubt.state(&cells.text()?);
+    let reason = doubt.or("reason", Reason::parse(&cells.text()?), Reason::Unreadable);
     let due_at = Timestamp(cells.int()?);
     let is_alone = cells.int()? != 0;
     let (generation, failed_generation) = (cells.int()?, cells.int()?);
-    let retry_count = u32::try_from(cells.int()?).map_err(|_| unreadable("retry_count"))?;
-    let policy = serde_json::from_str(&cells.text()?).map_err(|error| unreadable("policy").caused_by(error))?;
-    let redelivery = Redelivery::parse(&cells.text()?).ok_or_else(|| unreadable("redelivery"))?;
+    let retry_count = doubt.or("retry_count", u32::try_from(cells.int()?).ok(), 0);
+    let policy = doubt.or("policy", serde_json::from_str(&cells.text()?).ok(), RetryPolicy::default());
+    let redelivery = doubt.or("redelivery", Redelivery::parse(&cells.text()?), Redelivery::Original);
     let recent = RecentFailures::decode(&cells.bytes()?);
     let (partition, offset, acked_at) = (cells.maybe_int()?, cells.maybe_int()?, cells.maybe_int()?);
     let is_counting = cells.int()? != 0;
@@ -181,7 +201,7 @@ pub fn entry(cells: &mut Cells) -> Result<Entry> {
         _ => None,
     };
     let (first_failed_at, last_failed_at) = (Timestamp(cells.int()?), Timestamp(cells.int()?));
-    let adopted = cells.maybe_bytes()?.map(|json| read_adopted(&json)).transpose()?;
+    let adopted = cells.maybe_bytes()?.and_then(|json| doubt.or("adopted", read_adopted(&json).map(Some), None));
     Ok(Entry {
         id,
         identity,
@@ -204,21 +224,18 @@ pub fn entry(cells: &mut Cells) -> Result<Entry> {
 }
 
 /// Reads [`MESSAGE`].
-pub fn message(cells: &mut Cells) -> Result<Message> {
+pub fn message(cells: &mut Cells, doubt: &mut Doubt) -> Result<Message> {
     let (key, value) = (cells.maybe_bytes()?, cells.maybe_bytes()?);
-    let headers = Headers::decode(&cells.bytes()?).ok_or_else(|| unreadable("headers"))?;
+    let headers = doubt.or("headers", Headers::decode(&cells.bytes()?), Headers::default());
     let partition = cells.maybe_int()?.and_then(|partition| i32::try_from(partition).ok());
     let origin = Origin { partition, offset: cells.maybe_int()?, timestamp: cells.maybe_int()? };
     Ok(Message { key, value, headers, origin })
 }
 
-/// Reads [`ENTRY`], [`MESSAGE`] and the error.
+/// Reads [`ENTRY`], [`MESSAGE`] and the error, for people: what cannot be read looks empty.
 pub fn stored(cells: &mut Cells) -> Result<Stored> {
-    let (entry, message) = (entry(cells)?, message(cells)?);
-    let error = cells.maybe_bytes()?.map(|json| serde_json::from_slice::<Failure>(&json)).transpose();
-    Ok(Stored { entry, message, error: error.map_err(|error| unreadable("error").caused_by(error))? })
-}
-
-fn unreadable(column: &str) -> Error {
-    Error::internal(format!("the store holds a row whose {column} this version cannot read"))
+    let mut doubt = Doubt::default();
+    let (entry, message) = (entry(cells, &mut doubt)?, message(cells, &mut doubt)?);
+    let error = cells.maybe_bytes()?.and_then(|json| serde_json::from_slice::<Failure>(&json).ok());
+    Ok(Stored { entry, message, error })
 }
