@@ -48,8 +48,7 @@ impl Held {
     /// # Errors
     /// As [`Writer::enter`].
     pub fn enter(&self, work: Work) -> Result<Ticket> {
-        let Writer { timeout, .. } = *self.0;
-        self.0.line().enter(work, Instant::now() + timeout, self.0.limits())
+        self.0.line().enter(work, Instant::now() + self.0.timeout, self.0.limits())
     }
 }
 

@@ -54,25 +54,26 @@ impl Warm {
     /// # Errors
     /// What `open` says.
     pub async fn borrow(self: &Arc<Self>, open: impl Future<Output = Result<Box<dyn Session>>>) -> Result<Borrowed> {
-        let kept = {
-            let mut kept = self.kept();
-            let last = kept.connections.pop();
-            kept.waiting += usize::from(last.is_none());
-            last
-        };
-        let Some(mut lent) = kept else {
-            let _waiting = Waiting(self);
-            return Ok(self.lend(open.await?));
-        };
-        if lent.used.elapsed() > WARM && !matches!(timeout(LOOK, lent.session.ping()).await, Ok(Ok(()))) {
+        while let Some(mut lent) = self.last_or_wait() {
+            if lent.used.elapsed() <= WARM || matches!(timeout(LOOK, lent.session.ping()).await, Ok(Ok(()))) {
+                return Ok(self.lend(lent));
+            }
             lent.session.discard();
-            return Ok(self.lend(open.await?));
         }
-        Ok(Borrowed { lent: Some(lent), warm: Some(Arc::clone(self)), is_idle: false })
+        let _waiting = Waiting(self);
+        Ok(self.lend(Lent::now(open.await?)))
     }
 
-    fn lend(self: &Arc<Self>, session: Box<dyn Session>) -> Borrowed {
-        Borrowed { lent: Some(Lent::now(session)), warm: Some(Arc::clone(self)), is_idle: false }
+    fn lend(self: &Arc<Self>, lent: Lent) -> Borrowed {
+        Borrowed { lent: Some(lent), warm: Some(Arc::clone(self)), is_idle: false }
+    }
+
+    /// The one that was used last. Without one the caller counts as waiting for the pool from this moment.
+    fn last_or_wait(&self) -> Option<Lent> {
+        let mut kept = self.kept();
+        let last = kept.connections.pop();
+        kept.waiting += usize::from(last.is_none());
+        last
     }
 
     /// Gives everything back to the pool, now and from now on.
