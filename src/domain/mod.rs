@@ -13,6 +13,7 @@
 //! - **dead**: the policy is spent, or the error can never heal; kept until an operator acts.
 //! - **held**: set aside by an operator or a guard.
 //! - **copy**: what a redelivery publishes.
+//! - **watermark**: the highest offset below which every message of a partition is finished; the only thing ever committed.
 //! - **adopted**: an entry that stands for rows of 2.x, which 2.x processes may still answer.
 
 pub mod adoption;
@@ -32,6 +33,7 @@ pub mod policy;
 pub mod time;
 pub mod validate;
 pub mod verbs;
+pub mod watermark;
 pub mod zone;
 
 pub use error::{Error, ErrorCode, Result};
