@@ -1,5 +1,5 @@
 // G8: at most one owner; whoever lost the lease changes nothing. G11: a success deletes its own entry only.
-import { pushed, quick } from './words.mjs'
+import { pushed, quick, someLeased } from './words.mjs'
 
 export const g8 = [
   {
@@ -59,7 +59,7 @@ export const g8 = [
       trial.facts.isFaulty = false
       const blocked = await trial.service({ options: quick }, { fault: 'publish.before=sleep:6000@1' })
       await trial.deliverAtOnce(blocked, trial.ids(3))
-      await trial.entries((entries) => entries.length === 3 && entries.every(({ state }) => state === 'leased'))
+      await trial.entries(someLeased)
       blocked.order({ order: 'block', milliseconds: 5_000 })
       const other = await trial.service({ sweeps: true, options: quick })
       await trial.drain(other)
