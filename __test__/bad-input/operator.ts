@@ -8,7 +8,8 @@ type Call = (handler: KafkaErrorHandler) => Promise<unknown>
 export type OperatorCase = readonly [call: Call, message: string]
 
 const states = 'scheduled, leased, awaiting, dead, held'
-const reasons = 'failed, crash, no-outcome, unknown-delivery, not-delivered, too-large, compacted, paused, operator, unreadable'
+const reasons =
+  'failed, crash, no-outcome, unknown-delivery, not-delivered, too-large, compacted, paused, operator, unreadable'
 const id = 'must be the id of an entry: a decimal string'
 const topic = "must be 1–249 characters of [A-Za-z0-9._-] and not '.' or '..'"
 
