@@ -5,10 +5,10 @@
 import type { NativeFailure, NativeHeader, NativeSuccess } from './native'
 
 /** A batch as it crosses. */
-export type Batch = readonly [json: string, bytes: Uint8Array[]]
+export type PackedBatch = readonly [json: string, bytes: Uint8Array[]]
 
 /** Failures, in their order. */
-export function failureBatch(failures: readonly NativeFailure[]): Batch {
+export function failureBatch(failures: readonly NativeFailure[]): PackedBatch {
   const slots = new Slots()
   const items = failures.map(({ groupId, dataId, message, policy, error, failureId }) => ({
     groupId,
@@ -28,7 +28,7 @@ export function failureBatch(failures: readonly NativeFailure[]): Batch {
 }
 
 /** Successes, in their order. */
-export function successBatch(successes: readonly NativeSuccess[]): Batch {
+export function successBatch(successes: readonly NativeSuccess[]): PackedBatch {
   const slots = new Slots()
   const items = successes.map(({ groupId, topic, dataId, headers }) => ({
     groupId,

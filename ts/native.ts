@@ -7,7 +7,7 @@
  */
 import { isMainThread } from 'node:worker_threads'
 
-import { failureBatch, successBatch, type Batch } from './batch'
+import { failureBatch, successBatch, type PackedBatch } from './batch'
 import { loadFailure } from './binary'
 import { errorOf, InternalError, KafkaRetryError, type Outcome } from './errors'
 
@@ -123,7 +123,7 @@ interface NativeModule {
   Handler: new (
     options: string,
     endsWithThread: boolean,
-  ) => Omit<NativeHandler, 'push' | 'resolve'> & Record<'push' | 'resolve', (...batch: Batch) => Promise<string>>
+  ) => Omit<NativeHandler, 'push' | 'resolve'> & Record<'push' | 'resolve', (...batch: PackedBatch) => Promise<string>>
   checkOptions(options: string): string
   errorCodes(): string[]
 }

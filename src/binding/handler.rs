@@ -49,7 +49,7 @@ impl Handler {
         let (options, rule) = checked(options).map_err(|error| rejection(env.raw(), &error))?;
         let inner = Arc::new(runtime::Handler::new(options, rule));
         for kind in Kind::ALL {
-            inner.journal().hear(kind, false);
+            inner.journal().hear(*kind, false);
         }
         Ok(Self { inner, ends_with_thread: ends_with_thread == Some(true) })
     }
@@ -71,7 +71,7 @@ impl Handler {
     #[napi(catch_unwind)]
     pub fn hear(&self, event: String, is_heard: bool) {
         testing::in_call();
-        if let Some(kind) = Kind::named(&event) {
+        if let Some(kind) = Kind::parse(&event) {
             self.inner.journal().hear(kind, is_heard);
         }
     }

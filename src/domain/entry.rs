@@ -94,6 +94,7 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
 
 words!(
     /// Where an entry stands.

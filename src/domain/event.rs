@@ -1,9 +1,9 @@
 //! What happened, for listeners, logs and counters. Never a payload, never a secret.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::entry::{Entry, Identity};
+use super::entry::{Entry, Identity, words};
 
 /// One thing that happened. In JSON `type` names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -91,38 +91,21 @@ pub enum Event {
     },
 }
 
-/// The events that are counted, and that only listeners want: nobody logs them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// [`Event::Stored`].
-    Stored,
-    /// [`Event::Redelivered`].
-    Redelivered,
-    /// [`Event::Resolved`].
-    Resolved,
-    /// [`Event::Dead`].
-    Dead,
-    /// [`Event::DeliveryFailed`].
-    DeliveryFailed,
-}
-
-impl Kind {
-    /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 5] = [Self::Stored, Self::Redelivered, Self::Resolved, Self::Dead, Self::DeliveryFailed];
-
-    /// By the name that its event has in JSON.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "stored" => Some(Self::Stored),
-            "redelivered" => Some(Self::Redelivered),
-            "resolved" => Some(Self::Resolved),
-            "dead" => Some(Self::Dead),
-            "deliveryFailed" => Some(Self::DeliveryFailed),
-            _ => None,
-        }
+words!(
+    /// The events that are counted, and that only listeners want: nobody logs them. The word is their `type` in JSON.
+    Kind {
+        /// [`Event::Stored`].
+        Stored = "stored",
+        /// [`Event::Redelivered`].
+        Redelivered = "redelivered",
+        /// [`Event::Resolved`].
+        Resolved = "resolved",
+        /// [`Event::Dead`].
+        Dead = "dead",
+        /// [`Event::DeliveryFailed`].
+        DeliveryFailed = "deliveryFailed",
     }
-}
+);
 
 /// Text of a warning or error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -43,10 +43,10 @@ pub struct Writer {
 pub struct Held(Arc<Writer>);
 
 impl Held {
-    /// As [`Writer::enter`].
+    /// Takes a place in the line, now; the ticket has the answer.
     ///
     /// # Errors
-    /// As [`Writer::enter`].
+    /// `KER_BUSY`, `KER_CLOSED`; nothing is done then.
     pub fn enter(&self, work: Work) -> Result<Ticket> {
         self.0.line().enter(work, Instant::now() + self.0.timeout, self.0.limits())
     }
@@ -65,15 +65,8 @@ impl Writer {
         Self { store, journal, line, limits, timeout, arrived: Notify::new(), finished: Notify::new(), stored: Notify::new() }
     }
 
-    /// Takes a place in the line, now; the ticket has the answer.
-    ///
-    /// # Errors
-    /// `KER_BUSY`, `KER_CLOSED`; nothing is done then.
-    pub fn enter(self: &Arc<Self>, work: Work) -> Result<Ticket> {
-        self.hold().enter(work)
-    }
-
-    /// For whoever enters several calls, or goes to the writer's thread anyway: the writer sleeps on until this is dropped.
+    /// For whoever has calls: they enter one by one, and the writer sleeps on until this is dropped. It is best dropped on
+    /// the writer's own thread.
     pub fn hold(self: &Arc<Self>) -> Held {
         Held(Arc::clone(self))
     }

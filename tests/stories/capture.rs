@@ -19,7 +19,7 @@ use crate::fakes::world::{LIMITS, World};
 
 /// A call whose caller waits for it.
 pub fn call(writer: &Arc<Writer>, work: Work) -> JoinHandle<Result<Answer, Error>> {
-    let ticket = writer.enter(work).expect("there is room in the line");
+    let ticket = writer.hold().enter(work).expect("there is room in the line");
     tokio::spawn(ticket.wait())
 }
 
@@ -218,7 +218,7 @@ async fn calls_beyond_max_pending_are_refused_until_there_is_room() {
     let running = push(&world, &writer, "a");
     gate.reached().await;
     let waiting = push(&world, &writer, "b");
-    let error = writer.enter(Work::Push(world.failure("c"))).err().expect("there is no room");
+    let error = writer.hold().enter(Work::Push(world.failure("c"))).err().expect("there is no room");
     assert_eq!((error.code, error.outcome), (ErrorCode::Busy, Some(Outcome::NotDone)));
     gate.open();
     pushed(running).await;
@@ -240,7 +240,7 @@ async fn the_end_waits_for_every_call_and_takes_no_further_one() {
         async move { writer.finish().await }
     });
     yield_now().await;
-    let error = writer.enter(Work::Push(world.failure("c"))).err().expect("the line is closed");
+    let error = writer.hold().enter(Work::Push(world.failure("c"))).err().expect("the line is closed");
     assert_eq!((error.code, error.outcome), (ErrorCode::Closed, Some(Outcome::NotDone)));
     assert!(!ending.is_finished(), "two calls are not answered yet");
     gate.open();
